@@ -1,0 +1,15 @@
+//! Pure values of the field: log positions, versions, servers, statements. No IO, no knowledge of any other module.
+
+mod conninfo;
+mod lsn;
+mod node;
+mod size;
+pub mod sql;
+mod version;
+
+pub use conninfo::Conninfo;
+pub use lsn::{Lsn, LsnError};
+pub use node::{Node, Place};
+pub use size::{ByteSize, human_bytes, human_duration};
+pub use sql::Sql;
+pub use version::PgVersion;

@@ -1,0 +1,1 @@
+//! The procedures: each folder reads from top to bottom like the runbook it is.

@@ -1,0 +1,9 @@
+//! The profile: one TOML file that says what a run is about. Schema, loading with errors by line and column,
+//! validation, secrets. Connects to nothing.
+
+mod schema;
+
+pub use schema::{
+    Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
+    Replication, Route, ServerAddress, SslMode, Thresholds,
+};

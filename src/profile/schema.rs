@@ -1,0 +1,255 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::ByteSize;
+
+/// A checked profile of `rds-blue-green`: every value is present and sound.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// The text it came from, stored with the run.
+    pub text: String,
+    /// The procedure, `rds-blue-green`.
+    pub procedure: String,
+    /// The name shown in the header, `shop-prod`.
+    pub name: String,
+    /// BLUE: the instance that serves now.
+    pub blue: ServerAddress,
+    /// GREEN: the instance to be made.
+    pub green: Green,
+    /// How to reach RDS.
+    pub rds: Rds,
+    /// How the tool connects to databases, both sides.
+    pub connection: Connection,
+    /// How each side's subscription reaches the other.
+    pub replication: Replication,
+    /// The databases that move, at least one, in order.
+    pub databases: Vec<String>,
+    /// Schemas whose objects are compared; empty means all but the system's.
+    pub schemas: Vec<String>,
+    /// Who is fenced.
+    pub fence: Fence,
+    /// What may be spent.
+    pub budgets: Budgets,
+    /// When a guardrail trips.
+    pub thresholds: Thresholds,
+    /// Commands of the operator's own.
+    pub hooks: Hooks,
+    /// Names of what the tool creates.
+    pub names: Names,
+}
+
+/// An instance that exists: its identifier, and an address where the profile overrides what RDS says.
+#[derive(Debug, Clone, Default)]
+pub struct ServerAddress {
+    /// RDS instance identifier.
+    pub identifier: String,
+    /// Host to connect to, when not the RDS endpoint.
+    pub host: Option<String>,
+    /// Port to connect to, when not the RDS endpoint's.
+    pub port: Option<u16>,
+}
+
+/// The instance to be made; what is `None` is read from BLUE.
+#[derive(Debug, Clone, Default)]
+pub struct Green {
+    /// Identifier and address overrides.
+    pub address: ServerAddress,
+    /// Target engine version, `17.10`.
+    pub engine_version: String,
+    /// Instance class.
+    pub instance_class: Option<String>,
+    /// Parameter group of the target's family, with `rds.logical_replication = 1`.
+    pub parameter_group: Option<String>,
+    /// Subnet group.
+    pub subnet_group: Option<String>,
+    /// VPC security groups.
+    pub security_groups: Option<Vec<String>>,
+    /// Multi-AZ.
+    pub multi_az: Option<bool>,
+    /// IAM database authentication.
+    pub iam_auth: Option<bool>,
+    /// Storage type.
+    pub storage_type: Option<String>,
+    /// Provisioned IOPS.
+    pub iops: Option<i32>,
+}
+
+/// How to reach RDS.
+#[derive(Debug, Clone, Default)]
+pub struct Rds {
+    /// AWS region; `None` takes the environment's.
+    pub region: Option<String>,
+    /// Named AWS profile; `None` takes the environment's.
+    pub aws_profile: Option<String>,
+    /// Another endpoint than AWS's own: the rehearsal's stand-in.
+    pub endpoint_url: Option<String>,
+    /// Which way the upgrade goes.
+    pub route: Route,
+    /// Name of the snapshot; the run id is appended.
+    pub snapshot_prefix: String,
+}
+
+/// Which way the upgrade goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Route {
+    /// Chosen from what BLUE is and holds.
+    #[default]
+    Auto,
+    /// Upgrade the snapshot, then restore.
+    UpgradeSnapshot,
+    /// Restore at the old version, then upgrade the instance.
+    UpgradeInstance,
+}
+
+/// How the tool connects to databases.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its role, the RDS master user or an equal.
+    pub user: String,
+    /// Where its password comes from.
+    pub password: PasswordSource,
+    /// TLS.
+    pub sslmode: SslMode,
+    /// CA file; `None` means the bundled RDS roots (or the system's for other hosts).
+    pub sslrootcert: Option<PathBuf>,
+    /// Limit for a connection to come about.
+    pub connect_timeout: Duration,
+    /// `statement_timeout` of short statements.
+    pub statement_timeout: Duration,
+    /// `lock_timeout` of every session.
+    pub lock_timeout: Duration,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// None is sent (trust, peer, certificate).
+    None,
+    /// An environment variable.
+    Env(String),
+    /// A passfile by libpq's rules; `None` is `$PGPASSFILE` or `~/.pgpass`.
+    Passfile(Option<PathBuf>),
+    /// A section of a service file (`password=` in it); `None` file is `$PGSERVICEFILE` or `~/.pg_service.conf`.
+    Service {
+        /// Section.
+        name: String,
+        /// File.
+        file: Option<PathBuf>,
+    },
+    /// The first line a command prints.
+    Command(Vec<String>),
+    /// An RDS IAM token, made afresh for each connection.
+    Iam,
+}
+
+/// TLS towards a server, as libpq names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS when the server has it.
+    Prefer,
+    /// TLS, the server not authenticated.
+    Require,
+    /// TLS, certificate checked against the CA.
+    VerifyCa,
+    /// TLS, certificate and name checked.
+    VerifyFull,
+}
+
+/// How each side's subscription reaches the other.
+#[derive(Debug, Clone)]
+pub struct Replication {
+    /// The role a subscription connects as; made on BLUE when it is missing.
+    pub role: String,
+    /// Its password; `PasswordSource::None` leaves it to a passfile on the servers.
+    pub password: PasswordSource,
+    /// `sslmode` inside the subscription's connection string.
+    pub sslmode: SslMode,
+    /// `sslrootcert` inside the subscription's connection string: a path on the servers.
+    pub sslrootcert: Option<String>,
+    /// BLUE as seen from GREEN, when that differs from how the tool sees it.
+    pub blue_host: Option<String>,
+    /// Its port.
+    pub blue_port: Option<u16>,
+    /// GREEN as seen from BLUE.
+    pub green_host: Option<String>,
+    /// Its port.
+    pub green_port: Option<u16>,
+}
+
+/// Who is fenced.
+#[derive(Debug, Clone, Default)]
+pub struct Fence {
+    /// Roles that lose LOGIN on BLUE for good at the cutover.
+    pub roles: Vec<String>,
+    /// Login roles known not to be applications; neither fenced nor complained about.
+    pub ignore: Vec<String>,
+}
+
+/// What may be spent.
+#[derive(Debug, Clone)]
+pub struct Budgets {
+    /// The write pause, until BLUE is given back by itself.
+    pub write_pause: Duration,
+    /// Of which the drain may take.
+    pub drain: Duration,
+    /// Lag at which the cutover may begin.
+    pub lag_to_enter: ByteSize,
+    /// A transaction on BLUE older than this keeps the gate shut.
+    pub longest_transaction: Duration,
+    /// A snapshot may take.
+    pub snapshot: Duration,
+    /// An upgrade may take.
+    pub upgrade: Duration,
+    /// A restore may take.
+    pub restore: Duration,
+    /// Catching up may take.
+    pub catch_up: Duration,
+    /// The creation of a slot may wait for open transactions.
+    pub slot: Duration,
+}
+
+/// When a guardrail trips.
+#[derive(Debug, Clone)]
+pub struct Thresholds {
+    /// WAL retained on BLUE.
+    pub wal_retained: ByteSize,
+    /// Space BLUE's disk has for it, when the operator knows better than the tool can.
+    pub wal_space: Option<ByteSize>,
+    /// Hours until that space is used up.
+    pub hours_until_full: f64,
+}
+
+/// A command of the operator's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Program and arguments; `{name}` stands for values documented with each hook.
+    pub argv: Vec<String>,
+    /// What it may take.
+    pub limit: Duration,
+}
+
+/// Commands of the operator's own.
+#[derive(Debug, Clone, Default)]
+pub struct Hooks {
+    /// Points applications at `{host}` `{port}`; runs inside the write pause, so it should be quick.
+    pub redirect: Option<Hook>,
+    /// Told of `{event}`: parked, cut-over, rolled-back, finished.
+    pub notify: Option<Hook>,
+}
+
+/// Names of what the tool creates; every one begins with `greenlight` unless the profile says otherwise.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// Schema of the fence and probe tables.
+    pub schema: String,
+    /// Publication.
+    pub publication: String,
+    /// Prefix of slots; the database's name (made safe) and the run are appended.
+    pub slot: String,
+    /// Subscription.
+    pub subscription: String,
+}

@@ -1,0 +1,1 @@
+//! Disposable servers to rehearse on: local clusters, the RDS stand-in, the load with its audit.

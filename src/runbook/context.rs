@@ -1,0 +1,362 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::action::{Action, Reply};
+use super::check::CheckResult;
+use super::facts::{FactKey, Facts};
+use super::step::{StepError, StepId};
+use crate::domain::{Place, Sql};
+use crate::ports::{Commands, Databases, RdsApi, Rows};
+
+/// What a run can read from.
+#[derive(Clone)]
+pub struct World {
+    /// The databases.
+    pub databases: Arc<dyn Databases>,
+    /// The RDS control plane, for procedures that have one.
+    pub rds: Option<Arc<dyn RdsApi>>,
+    /// Command hooks.
+    pub commands: Arc<dyn Commands>,
+}
+
+/// Sends actions. A dry run is another executor; a fault test wraps one.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Sends the action and returns what came back.
+    async fn execute(
+        &self,
+        action: &Action,
+        on_line: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Reply, StepError>;
+
+    /// True when nothing is really sent.
+    fn is_dry_run(&self) -> bool {
+        false
+    }
+}
+
+/// Where a step's doings are written down: the journal first, then whoever looks on.
+pub trait Recorder: Send + Sync {
+    /// Durably notes that `action` is about to be sent. Returns the id its outcome refers to.
+    fn intent(&self, step: &StepId, action: &Action) -> Result<u64, StepError>;
+    /// Notes how it came out.
+    fn outcome(
+        &self,
+        step: &StepId,
+        intent: u64,
+        took: Duration,
+        result: Result<&Reply, &StepError>,
+    ) -> Result<(), StepError>;
+    /// Durably notes what was learnt; `null` forgets.
+    fn fact(&self, name: &str, value: serde_json::Value) -> Result<(), StepError>;
+    /// What is known now.
+    fn facts(&self) -> Facts;
+    /// Tells whoever looks on what the step waits for: not durable, may be dropped.
+    fn progress(&self, step: &StepId, progress: Progress);
+    /// One line for the log.
+    fn log(&self, step: &StepId, text: &str);
+    /// A proof the step has made, or failed to make.
+    fn proof(&self, step: &StepId, holds: bool, text: &str) -> Result<(), StepError>;
+    /// A sub-step of the write pause begins, ends or is taken back.
+    fn pause(&self, step: &StepId, event: PauseEvent) -> Result<(), StepError>;
+    /// A check's answer.
+    fn check(&self, step: &StepId, result: &CheckResult);
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+pub struct Progress {
+    /// What is waited for, or done right now.
+    pub text: String,
+    /// Share done, 0 to 1, when it can be known.
+    pub share: Option<f64>,
+    /// When the wait gives up, in milliseconds from its beginning.
+    pub limit_ms: Option<u64>,
+    /// How long it has gone on, milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// The write pause as it goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(tag = "pause", rename_all = "kebab-case")]
+pub enum PauseEvent {
+    /// The pause begins; these are its sub-steps in order and the index of the first beyond the point of no return.
+    Begun {
+        /// Names of the sub-steps.
+        parts: Vec<String>,
+        /// Index of the first sub-step after the point of no return.
+        no_return_before: usize,
+        /// The budget, milliseconds.
+        budget_ms: u64,
+    },
+    /// A sub-step began.
+    Part {
+        /// Its index.
+        index: usize,
+    },
+    /// A sub-step ended.
+    PartDone {
+        /// Its index.
+        index: usize,
+        /// What it took, microseconds.
+        took_us: u64,
+        /// A few words: `48 sessions, 2 rounds`.
+        detail: String,
+    },
+    /// Live numbers.
+    Left {
+        /// Sessions still on the old side.
+        sessions: u64,
+        /// Bytes still to drain.
+        bytes: u64,
+    },
+    /// The point of no return was crossed.
+    PointOfNoReturn,
+    /// Writers may write again.
+    Ended {
+        /// Fence up to open again, microseconds.
+        took_us: u64,
+        /// True when the old side was given back.
+        taken_back: bool,
+    },
+}
+
+/// What a step works with: it reads through `world`, changes through [`Context::send`], remembers through
+/// [`Context::learn`].
+#[derive(Clone)]
+pub struct Context {
+    /// What can be read from.
+    pub world: World,
+    /// The step this context was made for.
+    pub step: StepId,
+    /// The run's id, also the tag of what the run creates.
+    pub run: String,
+    executor: Arc<dyn Executor>,
+    recorder: Arc<dyn Recorder>,
+    cancel: CancellationToken,
+}
+
+impl Context {
+    /// A context for one step.
+    #[must_use]
+    pub fn new(
+        world: World,
+        run: &str,
+        step: StepId,
+        executor: Arc<dyn Executor>,
+        recorder: Arc<dyn Recorder>,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            world,
+            step,
+            run: run.to_owned(),
+            executor,
+            recorder,
+            cancel,
+        }
+    }
+
+    /// Journals the intent, sends the action, journals the outcome.
+    ///
+    /// Past the action's limit its outcome counts as unknown. Nothing new is sent once the run was asked to stop,
+    /// except by steps that take back a write pause (see [`Context::uncancelled`]).
+    pub async fn send(&self, action: &Action) -> Result<Reply, StepError> {
+        if self.cancel.is_cancelled() {
+            return Err(StepError::Cancelled);
+        }
+        let intent = self.recorder.intent(&self.step, action)?;
+        let started = Instant::now();
+        let log = |line: &str| self.recorder.log(&self.step, line);
+        let result =
+            match tokio::time::timeout(action.limit, self.executor.execute(action, &log)).await {
+                Ok(result) => result,
+                Err(_) => Err(StepError::TimedOut {
+                    what: action.shown().text,
+                    waited: action.limit,
+                    seen: "no answer came, so whether it took effect is unknown".to_owned(),
+                }),
+            };
+        self.recorder
+            .outcome(&self.step, intent, started.elapsed(), result.as_ref())?;
+        result
+    }
+
+    /// Sends actions one after the other, stopping at the first that fails.
+    pub async fn send_all(&self, actions: &[Action]) -> Result<(), StepError> {
+        for action in actions {
+            self.send(action).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads: a short statement on the shared session. Not journalled; must change nothing.
+    pub async fn read(&self, place: &Place, sql: &Sql) -> Result<Rows, StepError> {
+        Ok(self.world.databases.query(place, sql).await?)
+    }
+
+    /// The RDS control plane; an error when the procedure has none.
+    pub fn rds(&self) -> Result<&Arc<dyn RdsApi>, StepError> {
+        self.world
+            .rds
+            .as_ref()
+            .ok_or_else(|| StepError::Stop("this procedure has no RDS control plane".to_owned()))
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.recorder.facts()
+    }
+
+    /// A fact that must be known by now.
+    pub fn known<T: serde::de::DeserializeOwned>(&self, key: &FactKey<T>) -> Result<T, StepError> {
+        let missing = || {
+            StepError::Stop(format!(
+                "{} is not known yet: an earlier step must be done first",
+                key.name()
+            ))
+        };
+        self.facts().get(key).ok_or_else(missing)
+    }
+
+    /// Durably remembers a fact.
+    pub fn learn<T: Serialize>(&self, key: &FactKey<T>, value: &T) -> Result<(), StepError> {
+        let value =
+            serde_json::to_value(value).map_err(|error| StepError::Journal(error.to_string()))?;
+        self.recorder.fact(key.name(), value)
+    }
+
+    /// Durably forgets a fact.
+    pub fn forget<T>(&self, key: &FactKey<T>) -> Result<(), StepError> {
+        self.recorder.fact(key.name(), serde_json::Value::Null)
+    }
+
+    /// Asks again and again until `ask` has an answer; shows what is waited for, since when and until when.
+    ///
+    /// `ask` returns `Ok(Ok(answer))` when done, `Ok(Err(seen))` with what it saw otherwise.
+    pub async fn wait_for<T, F, Fut>(
+        &self,
+        what: &str,
+        every: Duration,
+        limit: Duration,
+        mut ask: F,
+    ) -> Result<T, StepError>
+    where
+        F: FnMut() -> Fut + Send,
+        Fut: Future<Output = Result<Result<T, Progress>, StepError>> + Send,
+    {
+        let started = Instant::now();
+        let mut last = String::from("nothing seen yet");
+        loop {
+            match tokio::time::timeout(limit.saturating_sub(started.elapsed()).max(every), ask())
+                .await
+            {
+                Ok(answer) => match answer? {
+                    Ok(answer) => return Ok(answer),
+                    Err(mut progress) => {
+                        last.clone_from(&progress.text);
+                        progress.elapsed_ms = millis(started.elapsed());
+                        progress.limit_ms = Some(millis(limit));
+                        self.recorder.progress(&self.step, progress);
+                    }
+                },
+                Err(_) => "no answer in time".clone_into(&mut last),
+            }
+            if started.elapsed() >= limit {
+                return Err(StepError::TimedOut {
+                    what: what.to_owned(),
+                    waited: limit,
+                    seen: last,
+                });
+            }
+            tokio::select! {
+                () = self.cancel.cancelled() => return Err(StepError::Cancelled),
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    /// Tells whoever looks on what is being done.
+    pub fn progress(&self, text: &str, share: Option<f64>) {
+        self.recorder.progress(
+            &self.step,
+            Progress {
+                text: text.to_owned(),
+                share,
+                limit_ms: None,
+                elapsed_ms: 0,
+            },
+        );
+    }
+
+    /// One line for the log.
+    pub fn log(&self, text: &str) {
+        self.recorder.log(&self.step, text);
+    }
+
+    /// A proof made or failed.
+    pub fn proof(&self, holds: bool, text: &str) -> Result<(), StepError> {
+        self.recorder.proof(&self.step, holds, text)
+    }
+
+    /// The write pause as it goes by.
+    pub fn pause(&self, event: PauseEvent) -> Result<(), StepError> {
+        self.recorder.pause(&self.step, event)
+    }
+
+    /// A check's answer, for whoever looks on.
+    pub fn check(&self, result: &CheckResult) {
+        self.recorder.check(&self.step, result);
+    }
+
+    /// True once the run was asked to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// True when nothing is really sent.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.executor.is_dry_run()
+    }
+
+    /// The same context deaf to being asked to stop: for finishing or taking back a write pause.
+    #[must_use]
+    pub fn uncancelled(&self) -> Self {
+        Self {
+            cancel: CancellationToken::new(),
+            ..self.clone()
+        }
+    }
+}
+
+impl Progress {
+    /// Words for a wait, without a share.
+    #[must_use]
+    pub fn seen(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            share: None,
+            limit_ms: None,
+            elapsed_ms: 0,
+        }
+    }
+
+    /// The same with a share done.
+    #[must_use]
+    pub fn share(mut self, share: f64) -> Self {
+        self.share = Some(share);
+        self
+    }
+}
+
+/// Whole milliseconds, as events and journals carry durations.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

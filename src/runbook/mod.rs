@@ -1,0 +1,18 @@
+//! The runbook: phases of steps, what a step may send, what it learns, what was found out. Types only: a procedure
+//! fills them, the engine runs them, the screen and the plan show them.
+
+mod action;
+mod check;
+mod context;
+mod facts;
+mod plan;
+mod step;
+
+pub use action::{Action, Call, RdsCall, Reply, ShownAction, Target};
+pub use check::{CheckReport, CheckResult, Verdict};
+pub use context::{Context, Executor, PauseEvent, Progress, Recorder, World};
+pub use facts::{FactKey, Facts};
+pub use plan::{Plan, PlanGate, PlanPhase, PlanStep};
+pub use step::{
+    Danger, Gate, Phase, Probe, Risk, Runbook, Step, StepError, StepId, StepInfo, StepResult, Undo,
+};

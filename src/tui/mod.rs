@@ -1,0 +1,1 @@
+//! The screen: terminal, keys, model, screens and widgets. Knows events and intents, nothing of engine or servers.
