@@ -4,6 +4,6 @@
 mod schema;
 
 pub use schema::{
-    Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
+    BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
     Replication, Route, ServerAddress, SslMode, Thresholds,
 };

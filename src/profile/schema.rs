@@ -38,6 +38,18 @@ pub struct Profile {
     pub hooks: Hooks,
     /// Names of what the tool creates.
     pub names: Names,
+    /// What becomes of BLUE in the end.
+    pub blue_after: BlueAfter,
+}
+
+/// What becomes of BLUE once the way back is closed (`[finish] blue = "keep" | "delete"`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BlueAfter {
+    /// It stays, fenced.
+    #[default]
+    Keep,
+    /// It is deleted behind a typed phrase, a final snapshot taken.
+    Delete,
 }
 
 /// An instance that exists: its identifier, and an address where the profile overrides what RDS says.

@@ -43,6 +43,13 @@ pub trait Executor: Send + Sync {
 pub trait Recorder: Send + Sync {
     /// Durably notes that `action` is about to be sent. Returns the id its outcome refers to.
     fn intent(&self, step: &StepId, action: &Action) -> Result<u64, StepError>;
+    /// As `intent` for several actions that are sent side by side, made durable together.
+    fn intents(&self, step: &StepId, actions: &[&Action]) -> Result<Vec<u64>, StepError> {
+        actions
+            .iter()
+            .map(|action| self.intent(step, action))
+            .collect()
+    }
     /// Notes how it came out.
     fn outcome(
         &self,
@@ -170,6 +177,28 @@ impl Context {
             return Err(StepError::Cancelled);
         }
         let intent = self.recorder.intent(&self.step, action)?;
+        self.execute(intent, action).await
+    }
+
+    /// Sends actions side by side, their intents journalled together; all are awaited, the first error is returned.
+    pub async fn send_together(&self, actions: &[Action]) -> Result<Vec<Reply>, StepError> {
+        if self.cancel.is_cancelled() {
+            return Err(StepError::Cancelled);
+        }
+        let intents = self
+            .recorder
+            .intents(&self.step, &actions.iter().collect::<Vec<_>>())?;
+        let sent = actions
+            .iter()
+            .zip(intents)
+            .map(|(action, intent)| self.execute(intent, action));
+        futures_util::future::join_all(sent)
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn execute(&self, intent: u64, action: &Action) -> Result<Reply, StepError> {
         let started = Instant::now();
         let log = |line: &str| self.recorder.log(&self.step, line);
         let result =

@@ -174,6 +174,9 @@ pub enum Probe {
     Applied,
     /// Some of it is there; applying again completes it, undo removes it.
     Partial(String),
+    /// It was interrupted inside the write pause, before the point of no return: applications are shut out now. The
+    /// engine undoes it at once, without asking, and then waits at its gate again.
+    TakeBack(String),
     /// The servers do not say, or say something that fits neither: the operator decides.
     Unknown(String),
 }
