@@ -145,6 +145,13 @@ pub enum What {
         /// True for the rollback half, false for undoing steps.
         rollback: bool,
     },
+    /// The rollback half was left again before any of it was done.
+    GoingOn,
+    /// What the operator asked for cannot be done now.
+    Refused {
+        /// Why, and what can be done instead.
+        reason: String,
+    },
     /// The last event of a process on this run.
     Ended {
         /// How.

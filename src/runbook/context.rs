@@ -204,10 +204,9 @@ impl Context {
         let result =
             match tokio::time::timeout(action.limit, self.executor.execute(action, &log)).await {
                 Ok(result) => result,
-                Err(_) => Err(StepError::TimedOut {
+                Err(_) => Err(StepError::Unanswered {
                     what: action.shown().text,
                     waited: action.limit,
-                    seen: "no answer came, so whether it took effect is unknown".to_owned(),
                 }),
             };
         self.recorder

@@ -223,6 +223,14 @@ pub enum StepError {
         /// What was last seen.
         seen: String,
     },
+    /// An action was sent and no answer came within its limit.
+    #[error("no answer within {waited:?}, so whether this took effect is unknown: {what}")]
+    Unanswered {
+        /// What was sent, as people see it.
+        what: String,
+        /// Its limit.
+        waited: Duration,
+    },
     /// The operator (or a signal) asked to stop.
     #[error("stopped as asked")]
     Cancelled,
@@ -238,7 +246,7 @@ impl StepError {
         match self {
             Self::Database(error) => error.kind == DbErrorKind::Unknown,
             Self::Rds(error) => error.kind == RdsErrorKind::Unreachable,
-            Self::Command(CommandError::TimedOut { .. }) => true,
+            Self::Command(CommandError::TimedOut { .. }) | Self::Unanswered { .. } => true,
             _ => false,
         }
     }
