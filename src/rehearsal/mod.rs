@@ -1,1 +1,18 @@
-//! Disposable servers to rehearse on: local clusters, the RDS stand-in, the load with its audit.
+//! The rehearsal: disposable PostgreSQL clusters on loopback, an RDS stand-in, an audited write load, and the lab that
+//! puts them together.
+//!
+//! Everything here may be thrown away; nothing here is used against servers that matter. It owns the processes it
+//! starts and the folders it makes, and leaves neither behind. It must not know procedures, engine or screen.
+
+pub mod binaries;
+pub mod cluster;
+mod error;
+pub mod fetch;
+mod guardian;
+mod process;
+mod run;
+mod url;
+
+pub use binaries::Install;
+pub use cluster::{Cluster, ClusterBuilder, StopMode};
+pub use error::RehearsalError;

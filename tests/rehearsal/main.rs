@@ -1,0 +1,3 @@
+//! The rehearsal's servers, stand-in, lab and load, against real PostgreSQL.
+
+mod cluster;
