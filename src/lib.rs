@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod checks;
+pub mod cli;
 pub mod commands;
 pub mod domain;
 pub mod engine;

@@ -1,3 +1,69 @@
-//! The `greenlight` binary.
+//! The `greenlight` binary: parse, dispatch, exit code.
 
-fn main() {}
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use greenlight::cli::{Cli, Command};
+use greenlight::commands::{Ended, Failure, completions};
+use tracing_subscriber::EnvFilter;
+
+/// Bad usage or profile, or a server out of reach.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("greenlight: {failure}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn start(cli: Cli) -> Ended {
+    color_eyre::install().map_err(|error| Failure::new(error.to_string()))?;
+    // Both the database driver and the AWS SDK then find the same TLS provider; a second installation is refused.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // The guard writes out what is buffered when `start` returns.
+    let _log = cli.log_file.as_deref().map(log_to).transpose()?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(async { dispatch(cli) })
+}
+
+fn dispatch(cli: Cli) -> Ended {
+    let Some(command) = cli.command else {
+        Cli::command().print_help()?;
+        return Ok(ExitCode::from(REFUSED));
+    };
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => completions::man(),
+    }
+}
+
+/// Logs to a file and to nothing else: the screen belongs to the wizard.
+fn log_to(path: &Path) -> Result<tracing_appender::non_blocking::WorkerGuard, Failure> {
+    let refused = |error| Failure::new(format!("log file {}: {error}", path.display()));
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(refused)?;
+    let (writer, guard) = tracing_appender::non_blocking(file);
+    let filter = EnvFilter::try_from_env("GREENLIGHT_LOG_LEVEL")
+        .unwrap_or_else(|_| EnvFilter::new("greenlight=debug,warn"));
+    tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .try_init()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    Ok(guard)
+}

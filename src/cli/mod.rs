@@ -1,0 +1,62 @@
+//! The command tree: what may be typed, and nothing of what it does. Scripts rely on names, options and exit codes.
+
+mod args;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use args::{
+    CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, Format, LabArgs, LabAudit, LabCommand,
+    LabDown, LabRedirect, LabServe, LabUp, PlanArgs, RehearseArgs, ReportArgs, ResumeArgs,
+    RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
+};
+
+/// What every help page ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, clean, equal
+  1  a blocking check failed, or differences were found
+  2  bad usage or profile, or a server out of reach
+  3  the run is parked: `greenlight resume` takes it up
+  4  everything was rolled back
+  5  a human must look: the way on is not clear";
+
+/// Takes PostgreSQL through near-zero-downtime upgrades and switchovers, step by step.
+///
+/// Without a command the start screen opens: profiles found, unfinished runs, rehearsals.
+#[derive(Debug, Parser)]
+#[command(name = "greenlight", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// Write what the tool does, for bug reports, to this file; nothing is logged otherwise
+    #[arg(long, global = true, value_name = "FILE", env = "GREENLIGHT_LOG")]
+    pub log_file: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
