@@ -11,5 +11,6 @@ pub use command::{CommandError, CommandOutput, CommandSpec, Commands};
 pub use database::{Databases, DbError, DbErrorKind, FromText, Row, Rows, Session, ValueError};
 pub use rds::{
     EngineVersion, Event as RdsEvent, Instance, InstanceChange, LogFile, ParameterGroup,
-    PendingMaintenance, RdsApi, RdsError, RdsErrorKind, RestoreRequest, Snapshot, Tags, rds_shown,
+    PendingMaintenance, Quota, RdsApi, RdsError, RdsErrorKind, RestoreRequest, Snapshot, Tags,
+    rds_shown,
 };

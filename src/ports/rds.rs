@@ -56,8 +56,11 @@ pub trait RdsApi: Send + Sync {
     async fn engine_version(&self, version: &str) -> Result<EngineVersion, RdsError>;
     /// A parameter group with the values that are set in it.
     async fn parameter_group(&self, name: &str) -> Result<ParameterGroup, RdsError>;
-    /// True when the class can be ordered for this engine version.
-    async fn class_orderable(&self, engine_version: &str, class: &str) -> Result<bool, RdsError>;
+    /// The availability zones in which the class can be ordered for this engine version; empty when nowhere.
+    async fn class_zones(&self, engine_version: &str, class: &str)
+    -> Result<Vec<String>, RdsError>;
+    /// The account's quotas in this region.
+    async fn quotas(&self) -> Result<Vec<Quota>, RdsError>;
     /// Maintenance that AWS wants to do on an instance.
     async fn pending_maintenance(
         &self,
@@ -102,6 +105,10 @@ pub struct Instance {
     pub parameter_apply_status: String,
     /// Subnet group.
     pub subnet_group: String,
+    /// Availability zones of the subnet group.
+    pub subnet_zones: Vec<String>,
+    /// VPC of the subnet group.
+    pub vpc: String,
     /// VPC security group ids.
     pub security_groups: Vec<String>,
     /// `MultiAZ`.
@@ -118,12 +125,30 @@ pub struct Instance {
     pub max_allocated_gib: Option<i32>,
     /// `Iops`.
     pub iops: Option<i32>,
+    /// `StorageThroughput`, MiB per second.
+    pub storage_throughput: Option<i32>,
     /// `StorageEncrypted`.
     pub encrypted: bool,
     /// `KmsKeyId`.
     pub kms_key: Option<String>,
     /// `CACertificateIdentifier`.
     pub ca_certificate: String,
+    /// `CertificateDetails.ValidTill` of the server certificate.
+    pub certificate_until: Option<Timestamp>,
+    /// First option group.
+    pub option_group: String,
+    /// `CopyTagsToSnapshot`.
+    pub copy_tags_to_snapshot: bool,
+    /// `MonitoringInterval` of Enhanced Monitoring, seconds; 0 is off.
+    pub monitoring_interval_s: i32,
+    /// `MonitoringRoleArn`.
+    pub monitoring_role: Option<String>,
+    /// `PerformanceInsightsEnabled`.
+    pub performance_insights: bool,
+    /// Feature roles of `AssociatedRoles`.
+    pub feature_roles: Vec<String>,
+    /// `EngineLifecycleSupport`: whether RDS Extended Support may be billed.
+    pub lifecycle_support: Option<String>,
     /// `BackupRetentionPeriod`, days.
     pub backup_retention_days: i32,
     /// `PreferredBackupWindow`, `hh:mm-hh:mm` UTC.
@@ -142,6 +167,8 @@ pub struct Instance {
     pub read_replicas: Vec<String>,
     /// The instance this one replicates from.
     pub replica_of: Option<String>,
+    /// The cluster it belongs to (Aurora, Multi-AZ DB cluster): another API altogether.
+    pub cluster: Option<String>,
     /// Names of the fields of `PendingModifiedValues` that are set.
     pub pending_changes: Vec<String>,
     /// `EnabledCloudwatchLogsExports`.
@@ -204,6 +231,14 @@ pub struct RestoreRequest {
     pub storage_type: Option<String>,
     /// `--iops`.
     pub iops: Option<i32>,
+    /// `--storage-throughput`, MiB per second.
+    pub storage_throughput: Option<i32>,
+    /// `--option-group-name`; only needed where it is not a default one.
+    pub option_group: Option<String>,
+    /// `--copy-tags-to-snapshot`.
+    pub copy_tags_to_snapshot: bool,
+    /// `--engine-lifecycle-support`.
+    pub lifecycle_support: Option<String>,
     /// `--deletion-protection`.
     pub deletion_protection: bool,
     /// `--auto-minor-version-upgrade`.
@@ -228,6 +263,21 @@ pub struct InstanceChange {
     pub backup_retention_days: Option<i32>,
     /// `--deletion-protection`.
     pub deletion_protection: Option<bool>,
+    /// `--max-allocated-storage`, GiB: storage autoscaling, which a restore cannot be given.
+    pub max_allocated_gib: Option<i32>,
+    /// `--preferred-maintenance-window`, which a restore cannot be given.
+    pub maintenance_window: Option<String>,
+}
+
+/// A quota of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// `ManualSnapshots`, `DBInstances`, `AllocatedStorage`.
+    pub name: String,
+    /// What is used of it.
+    pub used: i64,
+    /// What there is of it.
+    pub max: i64,
 }
 
 /// A log file of an instance.
@@ -250,7 +300,7 @@ pub struct EngineVersion {
     pub family: String,
     /// `Status`: `available` or `deprecated`.
     pub status: String,
-    /// Versions it can be upgraded to.
+    /// Versions it can be upgraded to, minor and major ones.
     pub targets: Vec<String>,
 }
 
@@ -347,6 +397,15 @@ pub fn rds_shown(request: &RestoreRequest) -> String {
     option("storage-type", request.storage_type.as_deref());
     option("iops", request.iops.map(|i| i.to_string()).as_deref());
     option(
+        "storage-throughput",
+        request.storage_throughput.map(|t| t.to_string()).as_deref(),
+    );
+    option("option-group-name", request.option_group.as_deref());
+    option(
+        "engine-lifecycle-support",
+        request.lifecycle_support.as_deref(),
+    );
+    option(
         "ca-certificate-identifier",
         request.ca_certificate.as_deref(),
     );
@@ -361,6 +420,7 @@ pub fn rds_shown(request: &RestoreRequest) -> String {
         (request.public, "publicly-accessible"),
         (request.deletion_protection, "deletion-protection"),
         (request.auto_minor_upgrade, "auto-minor-version-upgrade"),
+        (request.copy_tags_to_snapshot, "copy-tags-to-snapshot"),
     ] {
         let _ = write!(out, " --{}{name}", if on { "" } else { "no-" });
     }

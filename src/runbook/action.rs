@@ -265,6 +265,12 @@ impl fmt::Display for RdsCall {
                 if let Some(days) = change.backup_retention_days {
                     write!(f, " --backup-retention-period {days}")?;
                 }
+                if let Some(gib) = change.max_allocated_gib {
+                    write!(f, " --max-allocated-storage {gib}")?;
+                }
+                if let Some(window) = &change.maintenance_window {
+                    write!(f, " --preferred-maintenance-window {window}")?;
+                }
                 match change.deletion_protection {
                     Some(true) => f.write_str(" --deletion-protection"),
                     Some(false) => f.write_str(" --no-deletion-protection"),
