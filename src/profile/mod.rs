@@ -1,6 +1,7 @@
 //! The profile: one TOML file that says what a run is about. Schema, loading with errors by line and column,
 //! validation, secrets. Connects to nothing.
 
+mod names;
 mod schema;
 
 pub use schema::{

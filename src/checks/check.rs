@@ -1,0 +1,153 @@
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::ask::Ask;
+use super::finding::{Finding, FindingKind};
+use crate::domain::{Node, Place};
+use crate::profile::Profile;
+use crate::runbook::{CheckResult, Facts, Verdict, World};
+
+/// One question of the catalogue.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// Stable id, `replica-identity-missing`.
+    pub id: &'static str,
+    /// A few words for a list.
+    pub title: &'static str,
+    /// What happens to those who do not ask.
+    pub why: &'static str,
+    /// What to do when it fails, in words.
+    pub remedy: &'static str,
+    /// What a failure counts as.
+    pub severity: Severity,
+    /// When it is asked.
+    pub moments: &'static [Moment],
+    /// How it is asked and judged.
+    pub ask: Ask,
+}
+
+/// What a failed check counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The procedure stops.
+    Block,
+    /// The operator goes on knowingly.
+    Warn,
+    /// Worth knowing: a failure still passes, with what was found as evidence.
+    Info,
+}
+
+/// When checks are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before anything is changed: only BLUE exists.
+    Preflight,
+    /// GREEN has been restored and set up; the link is not enabled yet.
+    GreenBuilt,
+    /// The minute before the fence.
+    Gate,
+}
+
+/// What checks may look at.
+#[derive(Clone, Copy)]
+pub struct CheckContext<'a> {
+    /// The profile.
+    pub profile: &'a Profile,
+    /// The servers.
+    pub world: &'a World,
+    /// What the run has learnt.
+    pub facts: &'a Facts,
+    /// The run's id.
+    pub run: &'a str,
+    /// When this round is asked.
+    pub moment: Moment,
+    /// The replication role's password; `None` leaves it to a passfile on the servers.
+    pub replication_password: Option<&'a SecretString>,
+    /// The run's folder, once there is one.
+    pub run_dir: Option<&'a Path>,
+}
+
+impl Check {
+    /// True when it is asked at `moment`.
+    #[must_use]
+    pub fn is_asked_at(&self, moment: Moment) -> bool {
+        self.moments.contains(&moment)
+    }
+
+    /// True when it is asked again right before the fence.
+    #[must_use]
+    pub fn is_gate(&self) -> bool {
+        self.is_asked_at(Moment::Gate)
+    }
+
+    /// The result a finding comes to.
+    #[must_use]
+    pub fn result(&self, node: &str, finding: Finding) -> CheckResult {
+        let verdict = match (finding.kind, self.severity) {
+            (FindingKind::Pass, _) | (FindingKind::Fail, Severity::Info) => Verdict::Pass,
+            (FindingKind::Skip, _) => Verdict::Skipped,
+            (FindingKind::Warn, _) | (FindingKind::Fail, Severity::Warn) => Verdict::Warn,
+            (FindingKind::Fail, Severity::Block) => Verdict::Block,
+        };
+        let settled = matches!(finding.kind, FindingKind::Pass | FindingKind::Skip);
+        let remedy = if settled {
+            String::new()
+        } else {
+            finding.remedy.unwrap_or_else(|| self.remedy.to_owned())
+        };
+        CheckResult {
+            id: self.id.to_owned(),
+            verdict,
+            unknown: false,
+            node: node.to_owned(),
+            evidence: finding.evidence,
+            remedy,
+            fix: finding.fix,
+            gate: self.is_gate(),
+        }
+    }
+
+    /// The result when the question could not be asked: counts as block for a blocking check, as warn for others.
+    #[must_use]
+    pub fn unknown(&self, node: &str, error: &str) -> CheckResult {
+        let verdict = match self.severity {
+            Severity::Block => Verdict::Block,
+            Severity::Warn | Severity::Info => Verdict::Warn,
+        };
+        CheckResult {
+            id: self.id.to_owned(),
+            verdict,
+            unknown: true,
+            node: node.to_owned(),
+            evidence: format!("not known: {error}"),
+            remedy: "Find out why the question could not be asked, then ask again.".to_owned(),
+            fix: None,
+            gate: self.is_gate(),
+        }
+    }
+}
+
+impl CheckContext<'_> {
+    /// The databases that move, on one node.
+    #[must_use]
+    pub fn places(&self, node: &Node) -> Vec<Place> {
+        self.profile
+            .databases
+            .iter()
+            .map(|database| Place::new(node.clone(), database))
+            .collect()
+    }
+
+    /// Where questions about the whole server go: its first database.
+    #[must_use]
+    pub fn server(&self, node: &Node) -> Option<Place> {
+        self.places(node).into_iter().next()
+    }
+
+    /// True when GREEN can be asked at this moment.
+    #[must_use]
+    pub fn has_green(&self) -> bool {
+        self.moment != Moment::Preflight
+    }
+}
