@@ -36,6 +36,11 @@ impl Conninfo {
         self.password.is_some()
     }
 
+    /// The password, for clearing texts of it.
+    pub(super) fn password(&self) -> Option<&SecretString> {
+        self.password.as_ref()
+    }
+
     /// The whole string as it goes to the server, password included.
     #[must_use]
     pub fn exposed(&self) -> SecretString {

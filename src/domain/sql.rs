@@ -177,6 +177,42 @@ impl Sql {
         })
     }
 
+    /// `text` without this statement's secrets, however they are quoted there: for what a server says about it.
+    #[must_use]
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        self.each_secret(&mut |secret| {
+            let plain = secret.expose_secret();
+            let conninfo = plain.replace('\\', r"\\").replace('\'', r"\'");
+            let doubled = |text: &str| text.replace('\'', "''");
+            let escaped = |text: &str| doubled(text).replace('\\', r"\\");
+            // The longest form first, so that none leaves a part of itself behind.
+            let forms = [
+                escaped(&conninfo),
+                doubled(&conninfo),
+                conninfo.clone(),
+                escaped(plain),
+                doubled(plain),
+                plain.to_owned(),
+            ];
+            for form in forms.iter().filter(|form| !form.is_empty()) {
+                masked = masked.replace(form, MASK);
+            }
+        });
+        masked
+    }
+
+    fn each_secret(&self, visit: &mut dyn FnMut(&SecretString)) {
+        for (_, value) in &self.values {
+            match value {
+                Value::Plain(_) => {}
+                Value::Secret(secret) => visit(secret),
+                Value::Conninfo(conninfo) => conninfo.password().into_iter().for_each(&mut *visit),
+                Value::Statement(statement) => statement.each_secret(visit),
+            }
+        }
+    }
+
     fn plain(mut self, name: &'static str, text: String) -> Self {
         self.values.push((name, Value::Plain(text)));
         self
@@ -307,6 +343,20 @@ mod tests {
         let sql = Sql::new("ALTER ROLE x PASSWORD {password}")
             .secret("password", "hush".to_owned().into());
         assert_eq!(sql.shown(), "ALTER ROLE x PASSWORD •••");
+    }
+
+    #[test]
+    fn what_a_server_says_is_cleared_of_secrets() {
+        let conninfo = Conninfo::new().with_password(Some(r"a'b\c".to_owned().into()));
+        let sql = Sql::together([
+            Sql::new("CREATE SUBSCRIPTION s CONNECTION {c}").conninfo("c", conninfo)
+        ]);
+        let sent = wire(&sql);
+        for said in [r"near a'b\c", r"near 'a\'b\\c'", sent.as_str()] {
+            let masked = sql.mask(said);
+            assert!(masked.contains(super::MASK), "{masked}");
+            assert!(!masked.contains("b\\"), "{masked}");
+        }
     }
 
     #[test]

@@ -2,6 +2,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+/// Whoever is handed each line of output as it comes. (Written out inside an async trait, the line would have to live
+/// as long as the listener.)
+pub type OnLine<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
 /// Commands run on a host: argument lists only, never a shell string.
 #[async_trait]
 pub trait Commands: Send + Sync {
@@ -10,7 +14,7 @@ pub trait Commands: Send + Sync {
     async fn run(
         &self,
         command: &CommandSpec,
-        on_line: &(dyn Fn(&str) + Send + Sync),
+        on_line: OnLine<'_>,
     ) -> Result<CommandOutput, CommandError>;
 }
 

@@ -3,6 +3,7 @@
 
 mod names;
 mod schema;
+pub mod secrets;
 
 pub use schema::{
     BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,

@@ -10,7 +10,7 @@ use super::check::CheckResult;
 use super::facts::{FactKey, Facts};
 use super::step::{StepError, StepId};
 use crate::domain::{Place, Sql};
-use crate::ports::{Commands, Databases, RdsApi, Rows};
+use crate::ports::{Commands, Databases, OnLine, RdsApi, Rows};
 
 /// What a run can read from.
 #[derive(Clone)]
@@ -27,11 +27,7 @@ pub struct World {
 #[async_trait]
 pub trait Executor: Send + Sync {
     /// Sends the action and returns what came back.
-    async fn execute(
-        &self,
-        action: &Action,
-        on_line: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<Reply, StepError>;
+    async fn execute(&self, action: &Action, on_line: OnLine<'_>) -> Result<Reply, StepError>;
 
     /// True when nothing is really sent.
     fn is_dry_run(&self) -> bool {

@@ -1,0 +1,16 @@
+SET application_name = {application_name};
+SET search_path = pg_catalog, pg_temp;
+SET statement_timeout = {statement_timeout};
+SET lock_timeout = {lock_timeout};
+SET idle_in_transaction_session_timeout = '30s';
+SET default_transaction_read_only = off;
+SET default_transaction_isolation = 'read committed';
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SET row_security = off;
+SET quote_all_identifiers = off;
+SET extra_float_digits = 3;
+SET bytea_output = hex;
+SET "TimeZone" = 'UTC';
+SET "DateStyle" = 'ISO, YMD';
+SET "IntervalStyle" = 'postgres'

@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::ports::{CommandSpec, Commands, Databases, OnLine, RdsApi};
+use crate::runbook::{Action, Call, Executor, RdsCall, Reply, StepError, Target, World};
+
+/// Sends actions for real.
+#[derive(Clone)]
+pub struct Live {
+    databases: Arc<dyn Databases>,
+    rds: Option<Arc<dyn RdsApi>>,
+    commands: Arc<dyn Commands>,
+}
+
+impl Live {
+    /// An executor that sends to the world that is read from.
+    #[must_use]
+    pub fn new(world: &World) -> Self {
+        Self {
+            databases: world.databases.clone(),
+            rds: world.rds.clone(),
+            commands: world.commands.clone(),
+        }
+    }
+
+    async fn rds(&self, call: &RdsCall) -> Result<Reply, StepError> {
+        let rds = self
+            .rds
+            .as_ref()
+            .ok_or_else(|| StepError::Stop("this procedure has no RDS control plane".to_owned()))?;
+        let instance = |instance| Reply::Instance(Box::new(instance));
+        let snapshot = |snapshot| Reply::Snapshot(Box::new(snapshot));
+        Ok(match call {
+            RdsCall::CreateSnapshot {
+                instance,
+                snapshot: name,
+                tags,
+            } => snapshot(rds.create_snapshot(instance, name, tags).await?),
+            RdsCall::UpgradeSnapshot {
+                snapshot: name,
+                engine_version,
+            } => snapshot(rds.upgrade_snapshot(name, engine_version).await?),
+            RdsCall::Restore(request) => instance(rds.restore(request).await?),
+            RdsCall::ModifyInstance {
+                instance: name,
+                change,
+            } => instance(rds.modify_instance(name, change).await?),
+            RdsCall::DeleteInstance {
+                instance,
+                final_snapshot,
+            } => {
+                rds.delete_instance(instance, final_snapshot.as_deref())
+                    .await?;
+                Reply::Done
+            }
+            RdsCall::DeleteSnapshot { snapshot } => {
+                rds.delete_snapshot(snapshot).await?;
+                Reply::Done
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Executor for Live {
+    async fn execute(&self, action: &Action, on_line: OnLine<'_>) -> Result<Reply, StepError> {
+        match (&action.call, &action.target) {
+            (Call::Sql(sql), Target::Database(place)) => {
+                let session = self.databases.shared(place).await?;
+                Ok(Reply::Rows(session.query_within(sql, action.limit).await?))
+            }
+            (Call::Sql(_), target) => Err(StepError::Stop(format!(
+                "a statement was addressed to {target}, which is no database; nothing was sent"
+            ))),
+            (Call::Rds(call), _) => self.rds(call).await,
+            (Call::Command { argv, env }, _) => {
+                let command = CommandSpec {
+                    argv: argv.clone(),
+                    env: env.clone(),
+                    limit: action.limit,
+                };
+                Ok(Reply::Command(self.commands.run(&command, on_line).await?))
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! PostgreSQL behind `ports::Databases`: addresses, logins, warm sessions, TLS, what became of a statement.
+//!
+//! Never sends a statement twice: after a failure the caller reads from the servers what took effect. The driver hands
+//! statements with their secrets to the `log` facade at level debug: nothing may ever collect that facade.
+
+mod connect;
+mod error;
+mod lane;
+mod login;
+mod session;
+mod tls;
+mod url;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use self::connect::Opening;
+use self::session::PgSession;
+use crate::domain::{Node, Place};
+use crate::ports::{Databases, DbError, RdsApi, Session};
+use crate::profile::Profile;
+
+pub use self::login::{Limits, Login, Password};
+pub use self::url::{Server, UrlError};
+
+/// The databases of a run over tokio-postgres.
+pub struct Postgres {
+    run: String,
+    limits: Limits,
+    rds: Option<Arc<dyn RdsApi>>,
+    nodes: Mutex<HashMap<Node, Reach>>,
+    login: Option<Login>,
+    shared: Mutex<HashMap<Place, Arc<Warm>>>,
+}
+
+/// How a node is reached, as far as that is known.
+#[derive(Debug, Clone, Default)]
+struct Reach {
+    address: Option<(String, u16)>,
+    login: Option<Login>,
+}
+
+/// The shared session of a place. Whoever opens it holds the lock; who waited through a failed attempt gets its error
+/// and does not try again in turn.
+#[derive(Default)]
+struct Warm(tokio::sync::Mutex<WarmState>);
+
+#[derive(Default)]
+struct WarmState {
+    session: Option<Arc<PgSession>>,
+    failed: Option<(Instant, DbError)>,
+}
+
+impl Postgres {
+    /// Databases for the run `run`, whose name becomes part of `application_name`; no node is known yet.
+    #[must_use]
+    pub fn new(run: &str, limits: Limits) -> Self {
+        Self {
+            run: run.to_owned(),
+            limits,
+            rds: None,
+            nodes: Mutex::default(),
+            login: None,
+            shared: Mutex::default(),
+        }
+    }
+
+    /// Databases of a profile: one login for all nodes; the addresses it overrides are known, the others come from RDS
+    /// by [`Databases::set_address`].
+    #[must_use]
+    pub fn from_profile(profile: &Profile, run: &str, rds: Option<Arc<dyn RdsApi>>) -> Self {
+        let mut databases = Self::new(run, Limits::from_profile(profile));
+        databases.rds = rds;
+        databases.login = Some(Login::from_profile(profile));
+        for (node, address) in [
+            (Node::blue(), &profile.blue),
+            (Node::green(), &profile.green.address),
+        ] {
+            if let Some(host) = &address.host {
+                databases.set_address(&node, host, address.port.unwrap_or(5432));
+            }
+        }
+        databases
+    }
+
+    /// The same with one more node and its own login.
+    #[must_use]
+    pub fn with_node(self, node: &Node, host: &str, port: u16, login: Login) -> Self {
+        self.nodes().insert(
+            node.clone(),
+            Reach {
+                address: Some((host.to_owned(), port)),
+                login: Some(login),
+            },
+        );
+        self
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, HashMap<Node, Reach>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn warm(&self) -> MutexGuard<'_, HashMap<Place, Arc<Warm>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open(&self, place: &Place, purpose: Option<&str>) -> Result<PgSession, DbError> {
+        let reach = self.nodes().get(&place.node).cloned().unwrap_or_default();
+        let nowhere = |reason| error::not_connected(place, place.node.as_str(), reason);
+        let (host, port) = reach
+            .address
+            .ok_or_else(|| nowhere("its address is not known yet"))?;
+        let login = reach
+            .login
+            .or_else(|| self.login.clone())
+            .ok_or_else(|| nowhere("no login is known for it"))?;
+        let purpose = purpose.map_or_else(String::new, |purpose| format!(":{purpose}"));
+        let opening = Opening {
+            place: place.clone(),
+            host,
+            port,
+            login,
+            limits: self.limits,
+            application_name: format!("greenlight:{}{purpose}", self.run),
+        };
+        connect::open(opening, self.rds.as_ref()).await
+    }
+}
+
+#[async_trait]
+impl Databases for Postgres {
+    async fn shared(&self, place: &Place) -> Result<Arc<dyn Session>, DbError> {
+        let asked = Instant::now();
+        let warm = self.warm().entry(place.clone()).or_default().clone();
+        let mut state = warm.0.lock().await;
+        if let Some(session) = state.session.as_ref().filter(|s| !s.is_closed()) {
+            return Ok(session.clone());
+        }
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
+        }
+        match self.open(place, None).await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                state.session = Some(session.clone());
+                Ok(session)
+            }
+            Err(error) => {
+                state.session = None;
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn dedicated(&self, place: &Place, purpose: &str) -> Result<Arc<dyn Session>, DbError> {
+        Ok(Arc::new(self.open(place, Some(purpose)).await?))
+    }
+
+    fn set_address(&self, node: &Node, host: &str, port: u16) {
+        let address = Some((host.to_owned(), port));
+        let mut nodes = self.nodes();
+        let reach = nodes.entry(node.clone()).or_default();
+        if reach.address != address {
+            reach.address = address;
+            // Sessions to where it was before are nobody's any more.
+            self.warm().retain(|place, _| place.node != *node);
+        }
+    }
+
+    fn address(&self, node: &Node) -> Option<(String, u16)> {
+        self.nodes().get(node)?.address.clone()
+    }
+}
