@@ -57,6 +57,14 @@ impl Install {
         .all(|tool| self.has(tool))
     }
 
+    /// True when its server was built with TLS: then it names the library.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        let library = b"libssl.so";
+        std::fs::read(self.tool("postgres"))
+            .is_ok_and(|program| program.windows(library.len()).any(|bytes| bytes == library))
+    }
+
     /// True when the user that servers run as can reach it.
     #[must_use]
     pub fn is_reachable(&self) -> bool {

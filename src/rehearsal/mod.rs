@@ -10,6 +10,7 @@ mod error;
 pub mod fetch;
 mod guardian;
 mod process;
+pub mod rds;
 mod run;
 mod url;
 

@@ -1,3 +1,4 @@
 //! The rehearsal's servers, stand-in, lab and load, against real PostgreSQL.
 
 mod cluster;
+mod rds;

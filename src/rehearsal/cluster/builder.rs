@@ -26,6 +26,7 @@ pub struct ClusterBuilder {
     locale: String,
     initdb_args: Vec<String>,
     pub(super) settings: BTreeMap<String, String>,
+    port: u16,
 }
 
 impl ClusterBuilder {
@@ -39,6 +40,7 @@ impl ClusterBuilder {
             password: None,
             locale: "C.UTF-8".to_owned(),
             initdb_args: Vec::new(),
+            port: 0,
             settings: [
                 ("wal_level", "logical"),
                 ("max_connections", "100"),
@@ -94,6 +96,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// The port to take when it is free; otherwise, and without this, the system chooses.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// A server setting.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
@@ -130,10 +139,10 @@ impl ClusterBuilder {
         user.own(&dir)
             .map_err(RehearsalError::io("hand over", &dir))?;
         let cluster = Cluster {
+            port: self.port,
             with: self,
             dir,
             temporary,
-            port: 0,
             running: None,
         };
         let sockets = cluster.socket_dir();
@@ -150,6 +159,7 @@ impl ClusterBuilder {
         if !cluster.data_dir().join("PG_VERSION").is_file() {
             cluster.initdb(user).await?;
         }
+        cluster.write_settings()?;
         Ok(cluster)
     }
 

@@ -71,7 +71,7 @@ impl Cluster {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let port = free_port(self.port)?;
+            let port = free_port(if attempts == 1 { self.port } else { 0 })?;
             match self.launch(port).await {
                 Ok(running) => {
                     self.port = port;
