@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use greenlight::cli::{Cli, Command};
-use greenlight::commands::{Ended, Failure, completions};
+use greenlight::commands::{Ended, Failure, completions, fetch};
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or profile, or a server out of reach.
@@ -33,15 +33,16 @@ fn start(cli: Cli) -> Ended {
         .worker_threads(2)
         .enable_all()
         .build()?
-        .block_on(async { dispatch(cli) })
+        .block_on(dispatch(cli))
 }
 
-fn dispatch(cli: Cli) -> Ended {
+async fn dispatch(cli: Cli) -> Ended {
     let Some(command) = cli.command else {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(REFUSED));
     };
     match command {
+        Command::Fetch(args) => fetch::run(&args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     }

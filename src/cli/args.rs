@@ -325,6 +325,14 @@ pub struct WatchArgs {
     pub store: Store,
 }
 
+/// `greenlight fetch MAJOR…`
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// Major versions, 10 to 18
+    #[arg(value_name = "MAJOR", required = true, value_parser = clap::value_parser!(u32).range(10..=18))]
+    pub majors: Vec<u32>,
+}
+
 /// `greenlight completions SHELL`
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsArgs {

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, Format, LabArgs, LabAudit, LabCommand,
-    LabDown, LabRedirect, LabServe, LabUp, PlanArgs, RehearseArgs, ReportArgs, ResumeArgs,
-    RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
+    CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, FetchArgs, Format, LabArgs, LabAudit,
+    LabCommand, LabDown, LabRedirect, LabServe, LabUp, PlanArgs, RehearseArgs, ReportArgs,
+    ResumeArgs, RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
 };
 
 /// What every help page ends with.
@@ -41,6 +41,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
+    /// Fetch PostgreSQL builds for rehearsals ahead of time
+    #[command(hide = true)]
+    Fetch(FetchArgs),
+
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 

@@ -2,6 +2,7 @@
 //! [`Ended`]. A result goes to standard output, people's words about it to standard error.
 
 pub mod completions;
+pub mod fetch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
