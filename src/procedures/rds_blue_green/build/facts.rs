@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use crate::domain::Lsn;
+use crate::ports::Instance;
 use crate::runbook::FactKey;
 
 /// Name of the run's snapshot, once it was asked for.
@@ -26,3 +27,6 @@ pub const GREEN_PORT: FactKey<u16> = FactKey::new("green_port");
 
 /// `DbiResourceId` of GREEN, which IAM policies for its roles must name.
 pub const GREEN_RESOURCE: FactKey<String> = FactKey::new("green_resource_id");
+
+/// BLUE as RDS described it when the snapshot was taken: what the profile leaves open is read from it.
+pub const BLUE_INSTANCE: FactKey<Instance> = FactKey::new("blue_instance");

@@ -2,5 +2,49 @@
 //! to nobody (fencing it is the next step's business).
 
 mod facts;
+mod ours;
+mod probes;
+mod restore;
+mod restore_request;
+mod route;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod upgrade;
+mod upgrade_instance;
+mod upgrade_snapshot;
+mod wait;
 
 pub use facts::*;
+pub use ours::{RUN_TAG, snapshot_name};
+pub use restore_request::restore_request;
+pub use route::{BlueHolds, Way, choose};
+
+use std::sync::Arc;
+
+use crate::profile::Profile;
+use crate::runbook::Step;
+
+/// `build.snapshot`: takes the snapshot, bracketed and with probe rows all the while.
+#[must_use]
+pub fn snapshot_step(profile: &Arc<Profile>) -> Box<dyn Step> {
+    Box::new(snapshot::TakeSnapshot::new(profile))
+}
+
+/// `build.upgrade-snapshot`: takes the snapshot to the target version.
+#[must_use]
+pub fn upgrade_snapshot_step(profile: &Arc<Profile>) -> Box<dyn Step> {
+    Box::new(upgrade_snapshot::UpgradeSnapshot::new(profile))
+}
+
+/// `build.restore`: makes GREEN of the snapshot; at BLUE's version where it is upgraded afterwards.
+#[must_use]
+pub fn restore_step(profile: &Arc<Profile>, way: Way) -> Box<dyn Step> {
+    Box::new(restore::RestoreGreen::new(profile, way))
+}
+
+/// `build.upgrade-instance`: takes GREEN to the target version.
+#[must_use]
+pub fn upgrade_instance_step(profile: &Arc<Profile>) -> Box<dyn Step> {
+    Box::new(upgrade_instance::UpgradeInstance::new(profile))
+}
