@@ -20,6 +20,7 @@ pub(super) fn profile() -> Profile {
         procedure: "rds-blue-green".to_owned(),
         name: "shop".to_owned(),
         blue: server("shop-blue"),
+        blue_after: crate::profile::BlueAfter::default(),
         green: Green {
             address: server("shop-green"),
             engine_version: "17.10".to_owned(),
