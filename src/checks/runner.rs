@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -42,18 +43,14 @@ pub async fn run(
     on_result: &(dyn Fn(CheckResult) + Send + Sync),
 ) -> CheckReport {
     let sessions = Sessions::new(ctx.world.databases.as_ref());
-    let mut answered: Vec<(usize, Vec<CheckResult>)> = stream::iter(checks.iter().enumerate())
-        .map(|(at, check)| {
-            let sessions = &sessions;
-            async move {
-                let mut results = answer(check, ctx, sessions).await;
-                results.sort_by_key(|result| std::cmp::Reverse(result.verdict));
-                for result in &results {
-                    on_result(result.clone());
-                }
-                (at, results)
-            }
-        })
+    // Boxed one by one: as a closure's futures they would not count as `Send` for every lifetime.
+    let mut questions: Vec<BoxFuture<'_, (usize, Vec<CheckResult>)>> = Vec::new();
+    for (at, check) in checks.iter().enumerate() {
+        questions.push(Box::pin(answer_and_tell(
+            at, check, ctx, &sessions, on_result,
+        )));
+    }
+    let mut answered: Vec<_> = stream::iter(questions)
         .buffer_unordered(2 * LANES)
         .collect()
         .await;
@@ -64,6 +61,21 @@ pub async fn run(
             .flat_map(|(_, results)| results)
             .collect(),
     }
+}
+
+async fn answer_and_tell(
+    at: usize,
+    check: &Check,
+    ctx: &CheckContext<'_>,
+    sessions: &Sessions<'_>,
+    on_result: &(dyn Fn(CheckResult) + Send + Sync),
+) -> (usize, Vec<CheckResult>) {
+    let mut results = answer(check, ctx, sessions).await;
+    results.sort_by_key(|result| std::cmp::Reverse(result.verdict));
+    for result in &results {
+        on_result(result.clone());
+    }
+    (at, results)
 }
 
 async fn answer(

@@ -3,9 +3,11 @@
 
 mod names;
 mod schema;
+mod scram;
 pub mod secrets;
 
 pub use schema::{
     BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
     Replication, Route, ServerAddress, SslMode, Thresholds,
 };
+pub use scram::scram_verifier;

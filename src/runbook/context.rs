@@ -176,6 +176,16 @@ impl Context {
         self.execute(intent, action).await
     }
 
+    /// Sends an undo that stands in the journal beside the action it takes back, so it may go out even when the journal
+    /// can no longer be written and even after the run was asked to stop: better an undo nobody noted than
+    /// applications shut out.
+    pub async fn rescue(&self, undo: &Action) -> Result<Reply, StepError> {
+        match self.recorder.intent(&self.step, undo) {
+            Ok(intent) => self.execute(intent, undo).await,
+            Err(_) => self.executor.execute(undo, &|_| {}).await,
+        }
+    }
+
     /// Sends actions side by side, their intents journalled together; all are awaited, the first error is returned.
     pub async fn send_together(&self, actions: &[Action]) -> Result<Vec<Reply>, StepError> {
         if self.cancel.is_cancelled() {

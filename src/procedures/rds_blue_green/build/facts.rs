@@ -19,11 +19,11 @@ pub const SNAPSHOT_CREATED: FactKey<Timestamp> = FactKey::new("snapshot_created"
 /// Id of the last probe row that was acknowledged on BLUE; one for each database.
 pub const LAST_PROBE: FactKey<i64> = FactKey::new("last_probe");
 
-/// Host at which the tool reaches GREEN.
-pub const GREEN_HOST: FactKey<String> = FactKey::new("green_host");
+/// Host at which the tool reaches GREEN: [`crate::procedures::job::HOST`] of GREEN.
+pub const GREEN_HOST: FactKey<String> = FactKey::new("host[GREEN]");
 
-/// Port at which the tool reaches GREEN.
-pub const GREEN_PORT: FactKey<u16> = FactKey::new("green_port");
+/// Port at which the tool reaches GREEN: [`crate::procedures::job::PORT`] of GREEN.
+pub const GREEN_PORT: FactKey<u16> = FactKey::new("port[GREEN]");
 
 /// `DbiResourceId` of GREEN, which IAM policies for its roles must name.
 pub const GREEN_RESOURCE: FactKey<String> = FactKey::new("green_resource_id");

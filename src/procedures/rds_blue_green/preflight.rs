@@ -1,0 +1,114 @@
+//! Phase 1, and the rounds of checks after it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::checks::{CheckContext, Moment, run_all};
+use crate::domain::Node;
+use crate::procedures::Job;
+use crate::procedures::job::{HOST, PORT};
+use crate::runbook::{
+    Action, Context, Facts, Probe, Risk, Step, StepError, StepInfo, StepResult, Verdict,
+};
+
+/// A round of checks; one that blocks stops the run.
+pub struct Checks {
+    job: Arc<Job>,
+    moment: Moment,
+    info: StepInfo,
+}
+
+impl Checks {
+    /// The checks that need nothing but BLUE.
+    #[must_use]
+    pub fn preflight(job: &Arc<Job>) -> Self {
+        let why = "What would lose data or cause an outage later is found now. Nothing is changed.";
+        Self::new(
+            job,
+            Moment::Preflight,
+            StepInfo::new("preflight.checks", "Ask the pre-flight checks", why),
+        )
+    }
+
+    /// The checks that look at GREEN before its link is enabled.
+    #[must_use]
+    pub fn green_built(job: &Arc<Job>) -> Self {
+        let why = "GREEN was made from a snapshot and upgraded; what must hold before it may replicate is asked now.";
+        Self::new(
+            job,
+            Moment::GreenBuilt,
+            StepInfo::new("catch-up.checks", "Check GREEN", why),
+        )
+    }
+
+    fn new(job: &Arc<Job>, moment: Moment, info: StepInfo) -> Self {
+        Self {
+            job: Arc::clone(job),
+            moment,
+            info: info.risk(Risk::ReadOnly),
+        }
+    }
+}
+
+#[async_trait]
+impl Step for Checks {
+    fn info(&self) -> &StepInfo {
+        &self.info
+    }
+
+    /// Asked every time: an answer does not last.
+    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
+        Ok(Probe::NotApplied)
+    }
+
+    fn actions(&self, _facts: &Facts) -> Vec<Action> {
+        Vec::new()
+    }
+
+    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        for node in [Node::blue(), Node::green()] {
+            if let Some((host, port)) = ctx.world.databases.address(&node) {
+                ctx.learn(&HOST.of(node.as_str()), &host)?;
+                ctx.learn(&PORT.of(node.as_str()), &port)?;
+            }
+        }
+        let facts = ctx.facts();
+        let asked = CheckContext {
+            profile: &self.job.profile,
+            world: &ctx.world,
+            facts: &facts,
+            run: &ctx.run,
+            moment: self.moment,
+            replication_password: self.job.replication_password.as_ref(),
+            run_dir: None,
+        };
+        let report = run_all(&asked, &|result| ctx.check(&result)).await;
+        let text = format!(
+            "{} checks: {} pass, {} warn, {} block",
+            report.checks.len(),
+            report.count(Verdict::Pass),
+            report.count(Verdict::Warn),
+            report.count(Verdict::Block),
+        );
+        if report.passes() {
+            return Ok(if report.count(Verdict::Warn) > 0 {
+                StepResult::Warning(text)
+            } else {
+                StepResult::Done(text)
+            });
+        }
+        let blocking: Vec<_> = report
+            .blocking()
+            .map(|check| format!("{} on {}: {}", check.id, check.node, check.evidence))
+            .collect();
+        Err(StepError::Stop(format!(
+            "{text}. Nothing was changed. Mend these and ask again:\n  {}",
+            blocking.join("\n  ")
+        )))
+    }
+
+    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The drain: a row written on the fenced side and seen on the other proves that all before it has been applied there.
+
+use std::time::Duration;
+
+use super::{Switch, sequences::DatabaseSequences};
+use crate::domain::{Place, Sql};
+use crate::runbook::{Action, Context, StepError};
+
+impl Switch {
+    /// Refuses to begin a pause that could not end in time: too much lag, or a transaction that the fence would break.
+    pub(super) async fn refuse_if_behind(&self, ctx: &Context) -> Result<(), StepError> {
+        let budgets = &self.job.profile.budgets;
+        for database in &self.job.profile.databases {
+            let at = Place::new(self.from(), database);
+            let slot = self.job.slot(self.link.direction, database);
+            let sql =
+                Sql::new(include_str!("../../../assets/sql/switch/lag.sql")).literal("slot", &slot);
+            let rows = ctx.read(&at, &sql).await?;
+            let stop = |why: String| {
+                Err(StepError::Stop(format!(
+                    "{at}: {why}. Nothing was changed."
+                )))
+            };
+            let Some(row) = rows.first() else {
+                return stop(format!("slot {slot} is gone: the link cannot be drained"));
+            };
+            let lag: i64 = row.get("lag")?;
+            if lag < 0 {
+                return stop(format!(
+                    "slot {slot} is {lag} bytes ahead of the server's own log: commits are being skipped. GREEN must be \
+                     built again"
+                ));
+            }
+            if !row.get::<bool>("active")? {
+                return stop(format!(
+                    "slot {slot} has no consumer: the {} is down",
+                    self.link.direction.name()
+                ));
+            }
+            if lag.unsigned_abs() > budgets.lag_to_enter.0 {
+                return stop(format!(
+                    "lag is {lag} bytes, above the {} at which a cutover may begin",
+                    budgets.lag_to_enter
+                ));
+            }
+            let oldest: f64 = row.get("oldest_transaction_s")?;
+            if oldest > budgets.longest_transaction.as_secs_f64() {
+                return stop(format!(
+                    "a transaction of {} has been open for {oldest:.0} s, longer than the {:?} allowed at the fence",
+                    row.opt::<String>("oldest_role")?.unwrap_or_default(),
+                    budgets.longest_transaction
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fence_row_actions(&self, token: &str) -> Vec<Action> {
+        let update = |at: &Place| {
+            let sql =
+                Sql::new("UPDATE {fence} SET token = {token}, at = clock_timestamp() WHERE id = 1")
+                    .qualified("fence", self.job.schema(), "fence")
+                    .literal("token", token);
+            Action::sql(at, sql)
+        };
+        self.job.places(&self.from()).iter().map(update).collect()
+    }
+
+    /// Writes the fence rows, waits until each is seen on the other side, and reads the sequences meanwhile.
+    pub(super) async fn drain(
+        &self,
+        ctx: &Context,
+        sequences: &mut Vec<DatabaseSequences>,
+    ) -> Result<String, StepError> {
+        // A token of this attempt: the row of an earlier one that was taken back must not pass for it.
+        let token = format!("{} {}", self.job.run, jiff::Timestamp::now());
+        ctx.send_together(&self.fence_row_actions(&token)).await?;
+        let places = self.job.places(&self.to());
+        let seen = futures_util::future::try_join_all(
+            places.iter().map(|at| self.wait_for_token(ctx, at, &token)),
+        );
+        let limit = self.job.profile.budgets.drain;
+        let both = async { futures_util::try_join!(seen, self.read_sequences(ctx)) };
+        let (_, read) =
+            tokio::time::timeout(limit, both)
+                .await
+                .map_err(|_| StepError::TimedOut {
+                    what: format!(
+                        "the fence row of {} to be seen on {}",
+                        self.from(),
+                        self.to()
+                    ),
+                    waited: limit,
+                    seen: "it was not seen, so not everything has been applied".to_owned(),
+                })??;
+        *sequences = read;
+        ctx.proof(
+            true,
+            &format!(
+                "the fence row written on {} is seen on {}: all before it is applied",
+                self.from(),
+                self.to()
+            ),
+        )?;
+        Ok(format!("fence row seen on {}", self.to()))
+    }
+
+    async fn wait_for_token(
+        &self,
+        ctx: &Context,
+        at: &Place,
+        token: &str,
+    ) -> Result<(), StepError> {
+        let sql = Sql::new("SELECT token FROM {fence} WHERE id = 1").qualified(
+            "fence",
+            self.job.schema(),
+            "fence",
+        );
+        loop {
+            if ctx.is_cancelled() {
+                return Err(StepError::Cancelled);
+            }
+            let rows = ctx.read(at, &sql).await?;
+            if rows
+                .first()
+                .map(|row| row.opt::<String>("token"))
+                .transpose()?
+                .flatten()
+                .as_deref()
+                == Some(token)
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+    }
+}

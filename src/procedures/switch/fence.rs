@@ -1,0 +1,187 @@
+//! The fence: application roles lose LOGIN on the old side, their sessions end, and that is proved.
+
+use std::time::Duration;
+
+use super::{LOGIN_BEFORE, Switch};
+use crate::domain::{Node, Sql};
+use crate::runbook::{Action, Context, Facts, PauseEvent, StepError};
+
+impl Switch {
+    /// Remembers which of the roles can log in on the old side: only those get LOGIN on the new one.
+    ///
+    /// Read before every pause unless the fence is up already: then the flags are our own doing.
+    pub(super) async fn remember_logins(&self, ctx: &Context) -> Result<(), StepError> {
+        let key = LOGIN_BEFORE.of(self.from().as_str());
+        let logins = can_log_in(ctx, self, &self.from()).await?;
+        if logins.is_empty() {
+            return match ctx.facts().get(&key) {
+                Some(before) if !before.is_empty() => Ok(()),
+                _ => Err(StepError::Stop(format!(
+                    "none of the roles to fence can log in on {}: {}. Nothing was changed. Check [fence] roles.",
+                    self.from(),
+                    self.job.profile.fence.roles.join(", "),
+                ))),
+            };
+        }
+        ctx.learn(&key, &logins)
+    }
+
+    pub(super) fn fence_action(&self, facts: &Facts) -> Action {
+        let at = self.server(&self.from());
+        let roles = facts.get(&LOGIN_BEFORE.of(self.from().as_str()));
+        let roles = roles.unwrap_or_else(|| self.job.profile.fence.roles.clone());
+        let lower = Action::sql(&at, login(&roles));
+        Action::sql(&at, nologin(&roles)).undone_by([lower])
+    }
+
+    /// Takes LOGIN from the roles: one message, one transaction, committed before any session is ended.
+    pub(super) async fn raise_fence(&self, ctx: &Context) -> Result<String, StepError> {
+        ctx.send(&self.fence_action(&ctx.facts())).await?;
+        Ok(format!(
+            "{} roles, committed",
+            roles_before(ctx, &self.from()).len()
+        ))
+    }
+
+    pub(super) fn terminate_action(&self) -> Action {
+        Action::sql(&self.server(&self.from()), self.sessions_sql(true))
+    }
+
+    /// Ends the roles' sessions again and again until none is left: NOLOGIN keeps new ones out, but one that was just
+    /// being let in when it was committed may still appear.
+    pub(super) async fn end_sessions(&self, ctx: &Context) -> Result<String, StepError> {
+        let at = self.server(&self.from());
+        let look = self.sessions_sql(false);
+        let terminate = self.terminate_action();
+        let (mut ended, mut rounds) = (0, 0);
+        let mut left = ctx.read(&at, &look).await?.len();
+        loop {
+            ctx.pause(PauseEvent::Left {
+                sessions: left as u64,
+                bytes: 0,
+            })?;
+            if left == 0 {
+                return Ok(format!("{ended} sessions, {rounds} rounds"));
+            }
+            ended = ended.max(left);
+            rounds += 1;
+            ctx.send(&terminate).await?;
+            for _ in 0..50 {
+                left = ctx.read(&at, &look).await?.len();
+                if left == 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    /// Nobody of the roles can log in, none of their sessions lives, and nobody else is in the databases who might
+    /// write there by SET ROLE or of his own right.
+    pub(super) async fn prove_fence(&self, ctx: &Context) -> Result<String, StepError> {
+        let at = self.server(&self.from());
+        let proof = Sql::new(include_str!("../../../assets/sql/switch/fence_proof.sql"))
+            .literals("roles", &self.job.profile.fence.roles)
+            .literals("ignore", &self.ignored())
+            .literals("databases", &self.job.profile.databases);
+        let rows = ctx.read(&at, &proof).await?;
+        let row = rows.one()?;
+        for (column, what) in [
+            ("can_log_in", "roles that can still log in"),
+            (
+                "sessions",
+                "sessions that are neither ours nor to be ignored",
+            ),
+            ("prepared", "prepared transactions"),
+        ] {
+            if let Some(seen) = row.opt::<String>(column)? {
+                ctx.proof(false, &format!("{what} on {}: {seen}", self.from()))?;
+                return Err(StepError::Stop(format!(
+                    "the fence on {} leaks: {what}: {seen}",
+                    self.from()
+                )));
+            }
+        }
+        let text = format!(
+            "{} is fenced: no login, no session, no prepared transaction",
+            self.from()
+        );
+        ctx.proof(true, &text)?;
+        Ok("nobody left who could write".to_owned())
+    }
+
+    /// Gives LOGIN back to exactly those that had it; does nothing when the old side was never fenced.
+    pub(super) async fn lower_fence(&self, ctx: &Context) -> Result<(), StepError> {
+        let before = roles_before(ctx, &self.from());
+        if before.is_empty() {
+            return Ok(());
+        }
+        ctx.rescue(&Action::sql(&self.server(&self.from()), login(&before)))
+            .await
+            .map(drop)
+    }
+
+    /// True when the run knows who could log in on the old side and none of them can now.
+    pub(super) async fn fence_is_up(&self, ctx: &Context) -> Result<bool, StepError> {
+        let before = roles_before(ctx, &self.from());
+        let now = can_log_in(ctx, self, &self.from()).await?;
+        // Half a fence counts as one: the message that raises it is one transaction, but the operator may have helped.
+        Ok(before.iter().any(|role| !now.contains(role)))
+    }
+
+    /// True when one of the fenced roles can log in on `node`.
+    pub(super) async fn roles_open(&self, ctx: &Context, node: &Node) -> Result<bool, StepError> {
+        Ok(!can_log_in(ctx, self, node).await?.is_empty())
+    }
+
+    fn sessions_sql(&self, terminate: bool) -> Sql {
+        let text = if terminate {
+            include_str!("../../../assets/sql/switch/terminate.sql")
+        } else {
+            include_str!("../../../assets/sql/switch/sessions.sql")
+        };
+        Sql::new(text)
+            .literals("roles", &self.job.profile.fence.roles)
+            .literals("ignore", &self.ignored())
+    }
+
+    /// Roles whose sessions stay: the tool's own, the replication role, and those the profile names.
+    fn ignored(&self) -> Vec<String> {
+        let profile = &self.job.profile;
+        let own = [&profile.connection.user, &profile.replication.role];
+        profile.fence.ignore.iter().chain(own).cloned().collect()
+    }
+}
+
+/// Which of the roles to fence can log in on `node` now.
+async fn can_log_in(ctx: &Context, switch: &Switch, node: &Node) -> Result<Vec<String>, StepError> {
+    let sql = Sql::new("SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY ({roles}) ORDER BY rolname")
+        .literals("roles", &switch.job.profile.fence.roles);
+    let rows = ctx.read(&switch.server(node), &sql).await?;
+    rows.iter().map(|row| Ok(row.get("rolname")?)).collect()
+}
+
+/// Takes LOGIN from the roles, all in one transaction.
+pub(crate) fn nologin(roles: &[String]) -> Sql {
+    Sql::together(
+        roles
+            .iter()
+            .map(|role| Sql::new("ALTER ROLE {role} NOLOGIN").ident("role", role)),
+    )
+}
+
+/// Gives LOGIN to the roles, all in one transaction.
+pub(crate) fn login(roles: &[String]) -> Sql {
+    Sql::together(
+        roles
+            .iter()
+            .map(|role| Sql::new("ALTER ROLE {role} LOGIN").ident("role", role)),
+    )
+}
+
+/// Who could log in on `node` before it was fenced, as far as the run knows.
+pub(super) fn roles_before(ctx: &Context, node: &Node) -> Vec<String> {
+    ctx.facts()
+        .get(&LOGIN_BEFORE.of(node.as_str()))
+        .unwrap_or_default()
+}

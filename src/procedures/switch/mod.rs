@@ -1,0 +1,326 @@
+//! The switch: the write pause in which one side stops taking writes and the other starts.
+//!
+//! The order is the whole point. NOLOGIN is committed by itself before any session is ended, or sessions that reconnect
+//! meanwhile survive. The fence row is written only once nobody else can write, so when it is seen on the other side,
+//! everything before it has been applied. Nothing is opened before the sequences are set and the link is stopped, and
+//! until then every way out gives the old side back.
+
+mod drain;
+mod fence;
+mod open;
+mod sequences;
+
+pub(crate) use fence::{login, nologin};
+pub(crate) use open::{redirect_action, run_hook};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::job::{Direction, Job};
+use super::link::Link;
+use crate::domain::{Lsn, Node, Place, Sql};
+use crate::runbook::{
+    Action, Context, FactKey, Facts, PauseEvent, Probe, Step, StepError, StepInfo, StepResult,
+};
+
+/// Roles that could log in on a side before it was fenced, to be restored exactly.
+pub const LOGIN_BEFORE: FactKey<Vec<String>> = FactKey::new("login_before");
+/// Where the new side's log stood after the last replicated change and before its first own write: the position from
+/// which the link back must start.
+pub const SWITCHED_AT: FactKey<Lsn> = FactKey::new("switched_at");
+/// Set once the redirect hook has come through.
+pub const REDIRECTED: FactKey<bool> = FactKey::new("redirected");
+
+const PARTS: [&str; 8] = [
+    "fence",
+    "terminate",
+    "fence proved",
+    "drain",
+    "sequences",
+    "stop link",
+    "open",
+    "redirect",
+];
+const NO_RETURN_BEFORE: usize = 6;
+
+/// The switch along one link: from its publisher to its subscriber.
+pub struct Switch {
+    job: Arc<Job>,
+    link: Link,
+    info: StepInfo,
+}
+
+impl Switch {
+    /// A switch in the link's direction.
+    #[must_use]
+    pub fn new(job: &Arc<Job>, direction: Direction, mut info: StepInfo) -> Self {
+        info.pause = true;
+        Self {
+            job: Arc::clone(job),
+            link: Link::new(job, direction),
+            info,
+        }
+    }
+
+    fn from(&self) -> Node {
+        self.link.direction.publisher()
+    }
+
+    fn to(&self) -> Node {
+        self.link.direction.subscriber()
+    }
+
+    fn server(&self, node: &Node) -> Place {
+        self.job.server(node)
+    }
+
+    /// The pause up to the point of no return. Any error leads to taking back.
+    async fn close(&self, ctx: &Context, pause: &mut Pause<'_>) -> Result<Lsn, StepError> {
+        pause.part(0, self.raise_fence(ctx)).await?;
+        pause.part(1, self.end_sessions(ctx)).await?;
+        pause.part(2, self.prove_fence(ctx)).await?;
+        let mut sequences = Vec::new();
+        pause.part(3, self.drain(ctx, &mut sequences)).await?;
+        pause.part(4, self.set_sequences(ctx, &sequences)).await?;
+        let mut switched_at = Lsn::default();
+        pause.part(5, self.stop_link(ctx, &mut switched_at)).await?;
+        Ok(switched_at)
+    }
+
+    /// Stops the link and learns where the new side's log stands. Nothing arrives through the link any more: the drain
+    /// has seen the last change of the old side.
+    async fn stop_link(&self, ctx: &Context, switched_at: &mut Lsn) -> Result<String, StepError> {
+        let disable: Vec<_> = self
+            .link
+            .subscribers()
+            .iter()
+            .map(|at| self.link.disable(at).undone_by([self.link.enable(at)]))
+            .collect();
+        ctx.send_together(&disable).await?;
+        let position = Sql::new("SELECT pg_current_wal_insert_lsn() AS lsn");
+        *switched_at = ctx
+            .read(&self.server(&self.to()), &position)
+            .await?
+            .one()?
+            .get("lsn")?;
+        Ok(format!("{} stands at {switched_at}", self.to()))
+    }
+
+    /// Gives the old side back: its roles may log in again and the link runs on.
+    async fn take_back(&self, ctx: &Context) -> Result<(), StepError> {
+        self.lower_fence(ctx).await?;
+        for at in self.link.subscribers() {
+            if self.link.look(ctx, &at).await?.is_some_and(|s| !s.enabled) {
+                ctx.rescue(&self.link.enable(&at)).await?;
+            }
+        }
+        match ctx.facts().get(&SWITCHED_AT.of(self.to().as_str())) {
+            Some(_) => ctx.forget(&SWITCHED_AT.of(self.to().as_str())),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens sessions and reads what the pause will need, so that nothing in it waits for a connection.
+    async fn warm_up(&self, ctx: &Context) -> Result<(), StepError> {
+        let places = [self.job.places(&self.from()), self.job.places(&self.to())].concat();
+        let nothing = Sql::new("SELECT 1");
+        futures_util::future::try_join_all(places.iter().map(|place| ctx.read(place, &nothing)))
+            .await?;
+        self.remember_logins(ctx).await?;
+        self.refuse_if_behind(ctx).await
+    }
+}
+
+#[async_trait]
+impl Step for Switch {
+    fn info(&self) -> &StepInfo {
+        &self.info
+    }
+
+    async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
+        let open = self.roles_open(ctx, &self.to()).await?;
+        let fenced = self.fence_is_up(ctx).await?;
+        let passed = ctx
+            .facts()
+            .get(&SWITCHED_AT.of(self.to().as_str()))
+            .is_some();
+        Ok(match (passed, open, fenced) {
+            (true, true, _) => Probe::Applied,
+            (false, true, _) => Probe::Unknown(format!(
+                "application roles can log in to {}, which this run has not opened: two sides may be taking writes. \
+                 Find out who opened it; take LOGIN away from {} on {} before going on.",
+                self.to(),
+                self.job.profile.fence.roles.join(", "),
+                self.to(),
+            )),
+            (_, false, true) => Probe::TakeBack(format!(
+                "{} is fenced and {} is not open",
+                self.from(),
+                self.to()
+            )),
+            (_, false, false) => Probe::NotApplied,
+        })
+    }
+
+    fn actions(&self, facts: &Facts) -> Vec<Action> {
+        let mut actions = vec![self.fence_action(facts), self.terminate_action()];
+        actions.extend(self.fence_row_actions("{token}"));
+        actions.extend(self.job.places(&self.to()).iter().map(|at| {
+            Action::sql(
+                at,
+                Sql::new("SELECT setval(sequence, last_value, is_called) FROM {sequences}"),
+            )
+        }));
+        actions.extend(
+            self.link
+                .subscribers()
+                .iter()
+                .map(|at| self.link.disable(at)),
+        );
+        actions.push(self.open_action(facts));
+        actions.extend(self.redirect_action(facts));
+        actions
+    }
+
+    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        self.warm_up(ctx).await?;
+        let budget = self.job.profile.budgets.write_pause;
+        let mut pause = Pause::begin(ctx, budget)?;
+        let closed = self.close(ctx, &mut pause).await;
+        // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.
+        let decided = match closed {
+            Ok(at) if pause.left() > Duration::ZERO => ctx
+                .learn(&SWITCHED_AT.of(self.to().as_str()), &at)
+                .and_then(|()| ctx.pause(PauseEvent::PointOfNoReturn)),
+            Ok(_) => Err(pause.overrun("it was over before the other side could be opened")),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = decided {
+            return self.give_back(ctx, &pause, error).await;
+        }
+        let ctx = &ctx.uncancelled();
+        let (opened, redirected) =
+            futures_util::join!(self.open(ctx, &pause), self.redirect(ctx, &pause));
+        opened?;
+        ctx.pause(PauseEvent::Ended {
+            took_us: micros(pause.began.elapsed()),
+            taken_back: false,
+        })?;
+        let took = pause.began.elapsed();
+        let text = format!(
+            "{} is open after {:.1} ms",
+            self.to(),
+            took.as_secs_f64() * 1000.0
+        );
+        Ok(match redirected {
+            Ok(()) => StepResult::Done(text),
+            Err(error) => StepResult::Warning(format!(
+                "{text}, but the redirect hook did not come through: {error}. Applications may still be pointed at {}, \
+                 which is fenced: point them at {} by hand, or mend the hook; the next step runs it again.",
+                self.from(),
+                self.to()
+            )),
+        })
+    }
+
+    async fn undo(&self, ctx: &Context) -> Result<(), StepError> {
+        if self.roles_open(ctx, &self.to()).await? {
+            return Err(StepError::Stop(format!(
+                "{} is open: beyond the point of no return the way back is the rollback half",
+                self.to()
+            )));
+        }
+        self.take_back(ctx).await
+    }
+}
+
+impl Switch {
+    /// Takes the pause back and says why; when even that fails, says so loudest of all.
+    async fn give_back(
+        &self,
+        ctx: &Context,
+        pause: &Pause<'_>,
+        why: StepError,
+    ) -> Result<StepResult, StepError> {
+        if let Err(error) = self.take_back(ctx).await {
+            return Err(StepError::Stop(format!(
+                "the write pause was broken off ({why}) and {from} could not be given back: {error}. {from} IS STILL \
+                 FENCED. Undo this step as soon as {from} answers, or run there: ALTER ROLE … LOGIN for {roles}.",
+                from = self.from(),
+                roles = self.job.profile.fence.roles.join(", "),
+            )));
+        }
+        ctx.pause(PauseEvent::Ended {
+            took_us: micros(pause.began.elapsed()),
+            taken_back: true,
+        })?;
+        if matches!(why, StepError::Journal(_)) {
+            return Err(why);
+        }
+        Ok(StepResult::TakenBack(format!(
+            "{} was given back after {:.0} ms and is in service; nothing was lost. Why: {why}",
+            self.from(),
+            pause.began.elapsed().as_secs_f64() * 1000.0
+        )))
+    }
+}
+
+/// The stopwatch of a write pause.
+struct Pause<'a> {
+    ctx: &'a Context,
+    began: Instant,
+    budget: Duration,
+}
+
+impl<'a> Pause<'a> {
+    fn begin(ctx: &'a Context, budget: Duration) -> Result<Self, StepError> {
+        ctx.pause(PauseEvent::Begun {
+            parts: PARTS.iter().map(ToString::to_string).collect(),
+            no_return_before: NO_RETURN_BEFORE,
+            budget_ms: u64::try_from(budget.as_millis()).unwrap_or(u64::MAX),
+        })?;
+        Ok(Self {
+            ctx,
+            began: Instant::now(),
+            budget,
+        })
+    }
+
+    fn left(&self) -> Duration {
+        self.budget.saturating_sub(self.began.elapsed())
+    }
+
+    fn overrun(&self, what: &str) -> StepError {
+        StepError::Stop(format!(
+            "the write pause went over its budget of {:?}: {what}",
+            self.budget
+        ))
+    }
+
+    /// Runs a sub-step within what is left of the budget, and tells how it went.
+    async fn part(
+        &mut self,
+        index: usize,
+        work: impl Future<Output = Result<String, StepError>>,
+    ) -> Result<(), StepError> {
+        self.ctx.pause(PauseEvent::Part { index })?;
+        let began = Instant::now();
+        let done = tokio::time::timeout(self.left(), work).await;
+        let detail = done.map_err(|_| self.overrun(PARTS[index]))??;
+        self.told(index, began, detail)
+    }
+
+    fn told(&self, index: usize, began: Instant, detail: String) -> Result<(), StepError> {
+        self.ctx.pause(PauseEvent::PartDone {
+            index,
+            took_us: micros(began.elapsed()),
+            detail,
+        })
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
