@@ -1,11 +1,17 @@
 //! The profile: one TOML file that says what a run is about. Schema, loading with errors by line and column,
 //! validation, secrets. Connects to nothing.
 
+mod error;
+mod load;
 mod names;
+mod read;
 mod schema;
 mod scram;
 pub mod secrets;
+mod validate;
 
+pub use error::{Problem, ProfileErrors};
+pub use load::{load, parse};
 pub use schema::{
     BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
     Replication, Route, ServerAddress, SslMode, Thresholds,

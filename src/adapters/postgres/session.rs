@@ -1,5 +1,6 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,6 +33,7 @@ pub(super) struct PgSession {
     version: PgVersion,
     limit: Duration,
     lane: Lane,
+    given_up: AtomicBool,
 }
 
 impl PgSession {
@@ -52,6 +54,7 @@ impl PgSession {
             version,
             limit,
             lane: Lane::new(),
+            given_up: AtomicBool::new(false),
         }
     }
 
@@ -84,7 +87,12 @@ impl PgSession {
 
     /// Hands one message to the driver, which takes it at once or finds the connection closed.
     fn put(&self, text: &str) -> Result<SimpleQueryStream, DbError> {
-        match self.client.simple_query_raw(text).now_or_never() {
+        let sent = if self.is_closed() {
+            None
+        } else {
+            self.client.simple_query_raw(text).now_or_never()
+        };
+        match sent {
             Some(Ok(stream)) => Ok(stream),
             _ => Err(DbError {
                 kind: DbErrorKind::Connect,
@@ -111,6 +119,7 @@ impl PgSession {
             return done;
         }
         // Nobody knows what the server makes of it now, and what follows would queue up behind it.
+        self.given_up.store(true, Ordering::Release);
         let _ = self.cancel().await;
         self.driver.abort();
         Err(error::unknown(
@@ -202,7 +211,7 @@ impl Session for PgSession {
     }
 
     fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.given_up.load(Ordering::Acquire) || self.client.is_closed()
     }
 
     async fn cancel(&self) -> Result<(), DbError> {

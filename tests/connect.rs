@@ -1,0 +1,10 @@
+//! Connections to real servers: logins, TLS, limits, what is concluded from a failure.
+
+mod connect {
+    pub mod failures;
+    pub mod names;
+    pub mod passwords;
+    pub mod sessions;
+    pub mod support;
+    pub mod tls;
+}
