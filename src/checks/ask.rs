@@ -3,7 +3,7 @@ use futures_util::future::BoxFuture;
 use super::check::CheckContext;
 use super::finding::Finding;
 use super::judge::Judged;
-use crate::domain::{Node, PgVersion, Place, Sql};
+use crate::domain::{Node, PgVersion, Place};
 use crate::ports::{CommandError, DbError, RdsError, Rows, ValueError};
 
 /// How a check is asked.
@@ -17,8 +17,6 @@ pub enum Ask {
         scope: Scope,
         /// The statement.
         sql: SqlFile,
-        /// Gives the statement its values.
-        with: fn(Sql, &Asked<'_>) -> Sql,
         /// What the answer means.
         judge: fn(&Asked<'_>, &Rows) -> Judged,
     },

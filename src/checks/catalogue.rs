@@ -1,13 +1,31 @@
 use super::ask::{Answering, Ask, Asked, Asking, Needs, On, Scope, SqlFile};
 use super::check::{Check, Moment, Severity};
-use super::identity;
 use super::judge::Judged;
-use crate::domain::Sql;
+use super::{
+    coming, green, identity, link, parity, publication, publisher, reach, roles, start, tables,
+    tool, upgrade,
+};
 use crate::ports::Rows;
 
 /// All checks of the procedure, in the order in which people read them.
 pub fn catalogue() -> impl Iterator<Item = &'static Check> {
-    [identity::CHECKS].into_iter().flatten()
+    [
+        identity::CHECKS,
+        roles::CHECKS,
+        reach::CHECKS,
+        publisher::CHECKS,
+        tables::CHECKS,
+        publication::CHECKS,
+        coming::CHECKS,
+        parity::CHECKS,
+        upgrade::CHECKS,
+        green::CHECKS,
+        start::CHECKS,
+        link::CHECKS,
+        tool::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One check by its id.
@@ -31,37 +49,27 @@ pub const ALWAYS: &[Moment] = &[Moment::Preflight, Moment::GreenBuilt, Moment::G
 /// Asked only right before the fence.
 pub const GATE: &[Moment] = &[Moment::Gate];
 
-/// The statement of a check: its file, or one file for each range of majors it needs.
+/// The statement of a check: its file, for all majors, from one on, or with variants for newer ones.
 macro_rules! sql {
     ($id:literal) => {
-        sql!($id, 10)
+        sql!($id, from 10)
     };
-    ($id:literal, $from:literal) => {
-        &[(
-            $from,
-            include_str!(concat!("../../assets/sql/checks/", $id, ".sql")),
-        )]
-    };
-    ($id:literal, $from:literal, $newer:literal) => {
+    ($id:literal, from $from:literal $(, $newer:literal)*) => {
         &[
-            (
-                $from,
-                include_str!(concat!("../../assets/sql/checks/", $id, ".sql")),
-            ),
-            (
-                $newer,
-                include_str!(concat!(
-                    "../../assets/sql/checks/",
-                    $id,
-                    "_from_",
-                    $newer,
-                    ".sql"
-                )),
-            ),
+            ($from, include_str!(concat!("../../assets/sql/checks/", $id, ".sql"))),
+            $(($newer, include_str!(concat!("../../assets/sql/checks/", $id, "_from_", $newer, ".sql"))),)*
         ]
     };
 }
 pub(super) use sql;
+
+/// The judge of a statement that lists what should not be there: `what`, and SQL that would mend it as `fix`.
+macro_rules! listed {
+    ($fine:literal, $one:literal, $many:literal) => {
+        |_, rows| super::judge::list(rows, $fine, ($one, $many))
+    };
+}
+pub(super) use listed;
 
 impl Check {
     /// A check that stops the procedure when it fails.
@@ -134,7 +142,6 @@ impl Ask {
             on,
             scope: Scope::Server,
             sql,
-            with: as_it_is,
             judge,
         }
     }
@@ -146,29 +153,27 @@ impl Ask {
             on,
             scope: Scope::Databases,
             sql,
-            with: as_it_is,
             judge,
         }
     }
 
-    /// The same statement with values.
+    /// A statement on both sides, once a server, both answers judged together.
     #[must_use]
-    pub const fn with(self, values: fn(Sql, &Asked<'_>) -> Sql) -> Self {
-        match self {
-            Self::Rows {
-                on,
-                scope,
-                sql,
-                judge,
-                ..
-            } => Self::Rows {
-                on,
-                scope,
-                sql,
-                with: values,
-                judge,
-            },
-            other => other,
+    pub const fn pair(sql: SqlFile, judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged) -> Self {
+        Self::Pair {
+            scope: Scope::Server,
+            sql,
+            judge,
+        }
+    }
+
+    /// A statement on both sides, in every database, both answers judged together.
+    #[must_use]
+    pub const fn pairs(sql: SqlFile, judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged) -> Self {
+        Self::Pair {
+            scope: Scope::Databases,
+            sql,
+            judge,
         }
     }
 
@@ -181,10 +186,6 @@ impl Ask {
     ) -> Self {
         Self::Custom { needs, label, ask }
     }
-}
-
-fn as_it_is(sql: Sql, _: &Asked<'_>) -> Sql {
-    sql
 }
 
 #[cfg(test)]

@@ -4,9 +4,13 @@ use secrecy::SecretString;
 
 use super::ask::Ask;
 use super::finding::{Finding, FindingKind};
-use crate::domain::{Node, Place};
-use crate::profile::Profile;
+use super::known::OPERATOR_LOCK;
+use crate::domain::{Node, PgVersion, Place, Sql};
+use crate::profile::{Names, Profile};
 use crate::runbook::{CheckResult, Facts, Verdict, World};
+
+/// A table larger than this, updated without a key, holds up apply: every change reads all of it.
+const COSTLY_BYTES: i64 = 100 << 20;
 
 /// One question of the catalogue.
 #[derive(Clone, Copy)]
@@ -143,6 +147,44 @@ impl CheckContext<'_> {
     #[must_use]
     pub fn server(&self, node: &Node) -> Option<Place> {
         self.places(node).into_iter().next()
+    }
+
+    /// A statement with the values statements of checks may name; a statement takes those it names.
+    #[must_use]
+    pub fn sql(&self, text: &'static str, place: &Place) -> Sql {
+        let (names, fence) = (&self.profile.names, &self.profile.fence);
+        let slots = |slot: fn(&Names, &str, &str) -> String| -> Vec<String> {
+            let databases = self.profile.databases.iter();
+            databases
+                .map(|database| slot(names, database, self.run))
+                .collect()
+        };
+        let (forward, reverse) = (slots(Names::forward_slot), slots(Names::reverse_slot));
+        let longest = self.profile.budgets.longest_transaction.as_secs();
+        let target =
+            PgVersion::from_dotted(&self.profile.green.engine_version).map_or(18, PgVersion::major);
+        Sql::new(text)
+            .literal("schema", &names.schema)
+            .literal("publication", &names.publication)
+            .literal("subscription", &names.subscription)
+            .literal("reverse_subscription", &names.reverse_subscription())
+            .literal("slot", &names.forward_slot(&place.database, self.run))
+            .literal(
+                "reverse_slot",
+                &names.reverse_slot(&place.database, self.run),
+            )
+            .literals("reverse_slots", &reverse)
+            .literals("slots", &[forward, reverse].concat())
+            .literals("databases", &self.profile.databases)
+            .literals("fence", &fence.roles)
+            .literals("ignore", &fence.ignore)
+            .literal("replication_role", &self.profile.replication.role)
+            .literal("own", &format!("greenlight:{}", self.run))
+            .number("class", OPERATOR_LOCK.0.into())
+            .number("object", OPERATOR_LOCK.1.into())
+            .number("longest", i64::try_from(longest).unwrap_or(i64::MAX))
+            .number("costly_bytes", COSTLY_BYTES)
+            .number("target", target.into())
     }
 
     /// True when GREEN can be asked at this moment.

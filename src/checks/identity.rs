@@ -8,7 +8,6 @@ use super::catalogue::{ALWAYS, BUILT, EARLY_AND_BUILT, EARLY_AND_GATE, sql};
 use super::check::Check;
 use super::finding::Finding;
 use super::judge::{Judged, few};
-use super::known::OPERATOR_LOCK;
 use crate::domain::{Node, PgVersion, Sql};
 use crate::ports::Rows;
 use crate::profile::SslMode;
@@ -70,7 +69,7 @@ pub const CHECKS: &[Check] = &[
         "single-operator-lock",
         "No other run on BLUE",
         EARLY_AND_GATE,
-        Ask::server(On::Blue, sql!("single-operator-lock"), alone).with(lock),
+        Ask::server(On::Blue, sql!("single-operator-lock"), alone),
     )
     .why("Two runs on one server would fence, drain and open against each other.")
     .remedy("Ask that operator to finish or park the run, or end what is left of it; then ask again."),
@@ -180,12 +179,6 @@ fn encrypted(asked: &Asked<'_>, rows: &Rows) -> Judged {
         (false, true) => Finding::pass("a connection within this host, not encrypted"),
         (false, false) => Finding::fail("the connection is not encrypted"),
     })
-}
-
-fn lock(sql: Sql, asked: &Asked<'_>) -> Sql {
-    sql.number("class", OPERATOR_LOCK.0.into())
-        .number("object", OPERATOR_LOCK.1.into())
-        .literal("own", &format!("greenlight:{}", asked.ctx.run))
 }
 
 fn alone(_: &Asked<'_>, rows: &Rows) -> Judged {

@@ -1,5 +1,7 @@
 //! What judges share: reading rows, naming objects.
 
+use std::collections::BTreeMap;
+
 use super::finding::Finding;
 use crate::ports::{Row, Rows, ValueError};
 
@@ -30,36 +32,68 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// One text a row.
-pub fn each(
-    rows: &Rows,
-    read: impl Fn(&Row) -> Result<String, ValueError>,
-) -> Result<Vec<String>, ValueError> {
-    rows.iter().map(read).collect()
-}
-
-/// Passes when there are no rows, else fails with the objects by name.
-pub fn none_of(
-    rows: &Rows,
-    fine: &str,
-    what: (&str, &str),
-    read: impl Fn(&Row) -> Result<String, ValueError>,
-) -> Judged {
-    let names = each(rows, read)?;
-    Ok(if names.is_empty() {
-        Finding::pass(fine)
+/// Passes when there are no rows, else fails with each row's `what`, and its `fix` where the statement gives one.
+pub fn list(rows: &Rows, fine: &str, noun: (&str, &str)) -> Judged {
+    if rows.is_empty() {
+        return Ok(Finding::pass(fine));
+    }
+    let names = texts(rows, "what")?;
+    let finding = Finding::fail(format!(
+        "{}: {}",
+        count(names.len(), noun.0, noun.1),
+        few(&names)
+    ));
+    let has_fix = rows
+        .first()
+        .is_some_and(|row| row.columns.iter().any(|c| c == "fix"));
+    let fixes = if has_fix {
+        texts(rows, "fix")?
     } else {
-        Finding::fail(format!(
-            "{}: {}",
-            count(names.len(), what.0, what.1),
-            few(&names)
-        ))
+        Vec::new()
+    };
+    let fixes: Vec<_> = fixes.into_iter().filter(|fix| !fix.is_empty()).collect();
+    Ok(if fixes.is_empty() {
+        finding
+    } else {
+        finding.fix(format!("{};", fixes.join(";\n")))
     })
 }
 
-/// The text of a column, empty when NULL.
-pub fn text(row: &Row, column: &str) -> Result<String, ValueError> {
-    Ok(row.text(column)?.unwrap_or_default().to_owned())
+/// One column of all rows, empty where NULL.
+pub fn texts(rows: &Rows, column: &str) -> Result<Vec<String>, ValueError> {
+    rows.iter()
+        .map(|row| Ok(row.text(column)?.unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// Passes when both sides name the same objects (`ident`) with the same definitions (`def`).
+pub fn same(blue: &Rows, green: &Rows, noun: (&str, &str)) -> Judged {
+    let (blue, green) = (definitions(blue)?, definitions(green)?);
+    let mut differences = Vec::new();
+    for (ident, def) in &blue {
+        match green.get(ident) {
+            None => differences.push(format!("{ident} is missing on GREEN")),
+            Some(other) if other != def => {
+                differences.push(format!("{ident}: BLUE {def:?}, GREEN {other:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let extra = green.keys().filter(|ident| !blue.contains_key(*ident));
+    differences.extend(extra.map(|ident| format!("{ident} is missing on BLUE")));
+    Ok(if differences.is_empty() {
+        Finding::pass(format!(
+            "{}, the same on both sides",
+            count(blue.len(), noun.0, noun.1)
+        ))
+    } else {
+        Finding::fail(few(&differences))
+    })
+}
+
+fn definitions(rows: &Rows) -> Result<BTreeMap<String, String>, ValueError> {
+    let pair = |row: &Row| Ok((row.get("ident")?, row.opt("def")?.unwrap_or_default()));
+    rows.iter().map(pair).collect()
 }
 
 #[cfg(test)]

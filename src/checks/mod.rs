@@ -6,11 +6,23 @@
 mod ask;
 mod catalogue;
 mod check;
+mod coming;
 mod finding;
+mod green;
 mod identity;
 pub mod judge;
 pub mod known;
+mod link;
+mod parity;
+mod publication;
+mod publisher;
+mod reach;
+mod roles;
 mod runner;
+mod start;
+mod tables;
+mod tool;
+mod upgrade;
 
 pub use ask::{Answer, Answering, Ask, AskError, Asked, Asking, Needs, On, Scope, SqlFile};
 pub use catalogue::{
@@ -19,4 +31,5 @@ pub use catalogue::{
 pub use check::{Check, CheckContext, Moment, Severity};
 pub use finding::{Finding, FindingKind};
 pub use judge::Judged;
+pub use parity::fingerprint_sql;
 pub use runner::{Lease, Sessions, run, run_all};

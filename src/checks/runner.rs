@@ -91,12 +91,11 @@ async fn answer(
             on,
             scope,
             sql,
-            with,
             judge,
         } => {
             let mut results = Vec::new();
             for place in places(ctx, on, scope) {
-                let finding = ask_rows(ctx, sessions, &place, sql, with, judge).await;
+                let finding = ask_rows(ctx, sessions, &place, sql, judge).await;
                 results.push(settle(check, &label(&place, scope), finding));
             }
             results
@@ -142,7 +141,6 @@ async fn ask_rows(
     sessions: &Sessions<'_>,
     place: &Place,
     sql: SqlFile,
-    with: fn(Sql, &Asked<'_>) -> Sql,
     judge: fn(&Asked<'_>, &Rows) -> Judged,
 ) -> Result<Finding, AskError> {
     let version = sessions.version(place).await?;
@@ -155,7 +153,7 @@ async fn ask_rows(
         version,
         blue_version: None,
     };
-    let rows = sessions.query(place, &with(Sql::new(text), &asked)).await?;
+    let rows = sessions.query(place, &ctx.sql(text, place)).await?;
     Ok(judge(&asked, &rows)?)
 }
 
@@ -174,7 +172,7 @@ async fn ask_pair(
     let (Some(text), Some(blue_text)) = (variant(sql, version), variant(sql, blue_version)) else {
         return Ok(too_old(version.min(blue_version)));
     };
-    let (green_sql, blue_sql) = (Sql::new(text), Sql::new(blue_text));
+    let (green_sql, blue_sql) = (ctx.sql(text, green), ctx.sql(blue_text, &blue));
     let (green_rows, blue_rows) = tokio::join!(
         sessions.query(green, &green_sql),
         sessions.query(&blue, &blue_sql)

@@ -1,0 +1,5 @@
+SELECT current_setting('log_statement') AS log_statement, current_setting('log_min_error_statement') AS log_errors,
+       current_setting('log_min_duration_statement') <> '-1' AS log_slow,
+       current_setting('shared_preload_libraries') ~ 'pgaudit' AS pgaudit,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR has_parameter_privilege('log_statement', 'SET')
+           AND has_parameter_privilege('log_min_error_statement', 'SET') AND has_parameter_privilege('log_min_duration_statement', 'SET') AS may_be_quiet
