@@ -29,11 +29,13 @@ impl Clearance {
 
 /// Whether `answer` is what the gate of this step asks for; an error says what it does ask for.
 pub fn accepts(info: &StepInfo, answer: &Answer) -> Result<(), String> {
-    match (&info.gate, answer) {
-        (Gate::None, Answer::ByItself) if info.risk == Risk::Dangerous => Err(format!(
+    if info.risk == Risk::Dangerous && !matches!(info.gate, Gate::Phrase(_)) {
+        return Err(format!(
             "{} is dangerous and its gate asks for no phrase: the runbook is wrong",
             info.id
-        )),
+        ));
+    }
+    match (&info.gate, answer) {
         (Gate::None, Answer::ByItself | Answer::Enter) | (Gate::Enter, Answer::Enter) => Ok(()),
         (Gate::Phrase(wanted), Answer::Typed(typed)) if wanted == typed => Ok(()),
         (Gate::Phrase(wanted), Answer::Typed(_)) => {

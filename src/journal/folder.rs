@@ -44,8 +44,13 @@ pub struct OpenRun {
     pub past: Vec<Event>,
     /// Where what happens next is written.
     pub writer: Writer,
-    lock: File,
+    /// Frees the run for others when dropped.
+    pub lock: RunLock,
 }
+
+/// The lock of a run.
+#[derive(Debug)]
+pub struct RunLock(File);
 
 /// A run as others may see it while it is driven.
 #[derive(Debug)]
@@ -224,14 +229,14 @@ impl Runs {
     }
 }
 
-impl Drop for OpenRun {
+impl Drop for RunLock {
     fn drop(&mut self) {
         // Closing the file frees the lock anyway; emptying it first keeps it from naming a process that is gone.
-        let _ = self.lock.set_len(0);
+        let _ = self.0.set_len(0);
     }
 }
 
-fn take_lock(run: &str, dir: &Path) -> Result<File, JournalError> {
+fn take_lock(run: &str, dir: &Path) -> Result<RunLock, JournalError> {
     let path = dir.join(LOCK);
     let mut file = OpenOptions::new()
         .read(true)
@@ -255,7 +260,7 @@ fn take_lock(run: &str, dir: &Path) -> Result<File, JournalError> {
     file.set_len(0)
         .and_then(|()| write!(file, "process {}", std::process::id()))
         .map_err(JournalError::io("write", &path))?;
-    Ok(file)
+    Ok(RunLock(file))
 }
 
 /// Who drives the run in `dir`, when somebody does.

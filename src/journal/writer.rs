@@ -67,6 +67,11 @@ impl Writer {
         written
     }
 
+    /// Refuses all that follows, for tests of what happens then.
+    pub(crate) fn close(&mut self, reason: &str) {
+        self.broken = Some(reason.to_owned());
+    }
+
     fn write(&mut self, event: &Event, durability: Durability) -> Result<u64, JournalError> {
         let line = encode(self.next_seq, event)
             .map_err(std::io::Error::other)

@@ -1,0 +1,22 @@
+use async_trait::async_trait;
+
+use crate::runbook::{Action, Executor, Reply, StepError};
+
+/// The executor of a dry run: sends nothing.
+#[derive(Debug)]
+pub struct DryRun;
+
+#[async_trait]
+impl Executor for DryRun {
+    async fn execute(
+        &self,
+        _action: &Action,
+        _on_line: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Reply, StepError> {
+        Ok(Reply::NotSent)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        true
+    }
+}
