@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 
+use crate::ports::OnLine;
 use crate::runbook::{Action, Executor, Reply, StepError};
 
 /// The executor of a dry run: sends nothing.
@@ -8,11 +9,7 @@ pub struct DryRun;
 
 #[async_trait]
 impl Executor for DryRun {
-    async fn execute(
-        &self,
-        _action: &Action,
-        _on_line: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<Reply, StepError> {
+    async fn execute(&self, _action: &Action, _on_line: OnLine<'_>) -> Result<Reply, StepError> {
         Ok(Reply::NotSent)
     }
 

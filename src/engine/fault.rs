@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
+use crate::ports::OnLine;
 use crate::runbook::{Action, Executor, Reply, StepError};
 
 /// A fault at the n-th action or journal record of this process, counted from 1.
@@ -97,11 +98,7 @@ impl Faulty {
 
 #[async_trait]
 impl Executor for Faulty {
-    async fn execute(
-        &self,
-        action: &Action,
-        on_line: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<Reply, StepError> {
+    async fn execute(&self, action: &Action, on_line: OnLine<'_>) -> Result<Reply, StepError> {
         let number = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
         let kind = (number == self.fault.at).then_some(self.fault.kind);
         match kind {

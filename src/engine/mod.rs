@@ -3,6 +3,7 @@
 //! [`Machine`] is the pure transition function; [`drive`] does its IO. [`Clearance`] can only be minted by the gate.
 //! Knows no screen, no driver crate, no SDK.
 
+mod drive;
 mod driver;
 mod dry_run;
 pub mod fault;
@@ -13,7 +14,7 @@ mod recorder;
 mod resume;
 mod signals;
 
-pub use driver::{Drive, GateChecks, Header, NoGateChecks, Trip, drive};
+pub use drive::{Drive, GateChecks, Header, NoGateChecks, Trip, drive};
 pub use dry_run::DryRun;
 pub use gate::{Answer, Clearance};
 pub use machine::{Effect, Failure, Input, Machine};
