@@ -23,6 +23,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Check> {
         start::CHECKS,
         link::CHECKS,
         tool::CHECKS,
+        super::rds::CHECKS,
     ]
     .into_iter()
     .flatten()

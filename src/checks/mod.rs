@@ -16,6 +16,7 @@ mod link;
 mod parity;
 mod publication;
 mod publisher;
+pub mod rds;
 mod reach;
 mod roles;
 mod runner;

@@ -56,9 +56,12 @@ pub trait RdsApi: Send + Sync {
     async fn engine_version(&self, version: &str) -> Result<EngineVersion, RdsError>;
     /// A parameter group with the values that are set in it.
     async fn parameter_group(&self, name: &str) -> Result<ParameterGroup, RdsError>;
-    /// The availability zones in which the class can be ordered for this engine version; empty when nowhere.
-    async fn class_zones(&self, engine_version: &str, class: &str)
-    -> Result<Vec<String>, RdsError>;
+    /// The availability zones in which the class can be ordered for this engine version; `None` when it is not offered.
+    async fn class_zones(
+        &self,
+        engine_version: &str,
+        class: &str,
+    ) -> Result<Option<Vec<String>>, RdsError>;
     /// The account's quotas in this region.
     async fn quotas(&self) -> Result<Vec<Quota>, RdsError>;
     /// Maintenance that AWS wants to do on an instance.

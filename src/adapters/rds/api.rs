@@ -200,7 +200,7 @@ impl RdsApi for RdsClient {
         &self,
         engine_version: &str,
         class: &str,
-    ) -> Result<Vec<String>, RdsError> {
+    ) -> Result<Option<Vec<String>>, RdsError> {
         self.zones_of_class(engine_version, class).await
     }
 

@@ -92,7 +92,7 @@ impl RdsClient {
         &self,
         engine_version: &str,
         class: &str,
-    ) -> Result<Vec<String>, RdsError> {
+    ) -> Result<Option<Vec<String>>, RdsError> {
         let options = self
             .rds
             .describe_orderable_db_instance_options()
@@ -112,7 +112,7 @@ impl RdsClient {
             .collect();
         zones.sort();
         zones.dedup();
-        Ok(zones)
+        Ok((!options.is_empty()).then_some(zones))
     }
 
     pub(super) async fn account_quotas(&self) -> Result<Vec<Quota>, RdsError> {

@@ -4,8 +4,7 @@ use crate::domain::Lsn;
 use crate::ports::Instance;
 use crate::runbook::FactKey;
 
-/// Name of the run's snapshot, once it was asked for.
-pub const SNAPSHOT: FactKey<String> = FactKey::new("snapshot");
+pub use crate::checks::rds::SNAPSHOT;
 
 /// BLUE's `pg_current_wal_flush_lsn()` before the snapshot was asked for: the bracket's lower end.
 pub const SNAPSHOT_FLUSH_BEFORE: FactKey<Lsn> = FactKey::new("snapshot_flush_before");
