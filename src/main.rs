@@ -58,13 +58,13 @@ fn log_to(path: &Path) -> Result<tracing_appender::non_blocking::WorkerGuard, Fa
         .open(path)
         .map_err(refused)?;
     let (writer, guard) = tracing_appender::non_blocking(file);
-    let filter = EnvFilter::try_from_env("GREENLIGHT_LOG_LEVEL")
-        .unwrap_or_else(|_| EnvFilter::new("greenlight=debug,warn"));
-    tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(false)
-        .with_env_filter(filter)
-        .try_init()
-        .map_err(|error| Failure::new(error.to_string()))?;
+        // Fixed: at finer levels other crates write what they send, secrets included.
+        .with_env_filter(EnvFilter::new("warn,greenlight=debug"))
+        .finish();
+    // Not `try_init`: that may collect the `log` facade as well, to which the driver writes statements word for word.
+    tracing::subscriber::set_global_default(subscriber)?;
     Ok(guard)
 }
