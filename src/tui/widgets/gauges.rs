@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use ratatui::text::{Line, Span};
+
+use super::paint::span;
+use super::spark::spark;
+use crate::domain::{human_bytes, human_duration};
+use crate::event::Gauges;
+use crate::tui::model::{apply_rate, lag_bytes};
+use crate::tui::screens::Scene;
+use crate::tui::text;
+
+/// Two lines of gauges, wide or narrow.
+#[must_use]
+pub fn lines(scene: &Scene, wide: bool) -> [Line<'static>; 2] {
+    [replication(scene, wide), serving(scene, wide)]
+}
+
+fn replication(scene: &Scene, wide: bool) -> Line<'static> {
+    let (theme, gauges) = (scene.theme, &scene.model.gauges);
+    let mut spans = vec![span("lag   ", theme.label)];
+    let lag = lag_bytes(gauges);
+    let style = if lag.is_some_and(|lag| lag < 0) {
+        theme.block
+    } else {
+        theme.text
+    };
+    spans.push(span(text::right(&lag_text(lag), 9), style));
+    spans.push(span(
+        text::right(&or_unknown(lag_time(gauges), human_duration), 8),
+        theme.text,
+    ));
+    if wide {
+        spans.push(span(
+            format!("  {}", spark(&scene.model.series.lag, 16)),
+            theme.dim,
+        ));
+        spans.push(Span::raw("   "));
+        spans.push(span("apply ", theme.label));
+        spans.push(span(
+            format!("{}{}", rate(apply_rate(gauges)), catch_up(gauges)),
+            theme.text,
+        ));
+    }
+    spans.push(span("   WAL kept ", theme.label));
+    spans.push(span(wal(gauges), wal_style(scene)));
+    Line::from(spans)
+}
+
+fn serving(scene: &Scene, wide: bool) -> Line<'static> {
+    let (theme, gauges) = (scene.theme, &scene.model.gauges);
+    if let Some((server, reason)) = gauges.silent.iter().next() {
+        return Line::from(span(
+            format!("⚠ {server} does not answer: {reason}"),
+            theme.warn,
+        ));
+    }
+    let mut spans = vec![span("BLUE  ", theme.blue)];
+    let tps = or_unknown(gauges.tps, |tps| format!("{tps:.0} tx/s"));
+    spans.push(span(text::right(&tps, 9), theme.text));
+    spans.push(span("  sessions ", theme.dim));
+    spans.push(span(
+        or_unknown(gauges.sessions_blue, |count| count.to_string()),
+        theme.text,
+    ));
+    spans.push(span("  longest transaction ", theme.dim));
+    spans.push(span(
+        or_unknown(gauges.longest_transaction, human_duration),
+        theme.text,
+    ));
+    if let Some(pause) = gauges.pause_forecast.filter(|_| wide) {
+        spans.push(span("   a pause now would take about ", theme.dim));
+        spans.push(span(human_duration(pause), theme.text));
+    } else if let Some(pause) = gauges.pause_forecast {
+        spans.push(span(
+            format!("  pause ~{}", human_duration(pause)),
+            theme.dim,
+        ));
+    }
+    Line::from(spans)
+}
+
+/// A lag in words; a negative one is impossible on a sound link and says so.
+#[must_use]
+pub fn lag_text(lag: Option<i64>) -> String {
+    match lag {
+        None => "–".to_owned(),
+        Some(lag) if lag < 0 => format!("-{}", human_bytes(lag.unsigned_abs())),
+        Some(lag) => human_bytes(lag.unsigned_abs()),
+    }
+}
+
+/// The value in words, or a dash while it is not known.
+pub fn or_unknown<T>(value: Option<T>, shown: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "–".to_owned(), shown)
+}
+
+/// Bytes per second in words.
+#[must_use]
+pub fn rate(rate: Option<f64>) -> String {
+    or_unknown(rate, |rate| format!("{}/s", human_bytes(whole(rate))))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate to three digits; negative ones count as none"
+)]
+fn whole(rate: f64) -> u64 {
+    rate.max(0.0).round() as u64
+}
+
+/// The largest lag of all links, in time.
+fn lag_time(gauges: &Gauges) -> Option<Duration> {
+    gauges.links.values().filter_map(|link| link.lag_time).max()
+}
+
+fn catch_up(gauges: &Gauges) -> String {
+    let slowest = gauges.links.values().filter_map(|link| link.catch_up).max();
+    slowest.map_or_else(String::new, |left| {
+        format!(", caught up in {}", human_duration(left))
+    })
+}
+
+/// `3.4 GB of 40 GB, full in 31 h`.
+#[must_use]
+pub fn wal(gauges: &Gauges) -> String {
+    let mut text = or_unknown(gauges.wal_retained, human_bytes);
+    if let Some(space) = gauges.wal_space {
+        text = format!("{text} of {}", human_bytes(space));
+    }
+    match gauges.hours_until_full() {
+        Some(hours) if hours >= 999.0 => text + ", no end in sight",
+        Some(hours) if hours >= 1.0 => format!("{text}, full in {hours:.0} h"),
+        Some(hours) => format!("{text}, full in {:.0} min", hours * 60.0),
+        None => text,
+    }
+}
+
+fn wal_style(scene: &Scene) -> ratatui::style::Style {
+    match scene.model.gauges.hours_until_full() {
+        Some(hours) if hours < 1.0 => scene.theme.block,
+        Some(hours) if hours < 6.0 => scene.theme.warn,
+        _ => scene.theme.text,
+    }
+}
