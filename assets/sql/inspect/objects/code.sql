@@ -78,6 +78,8 @@ SELECT 'cast', '', pg_catalog.format('%s AS %s', pg_catalog.format_type(c.castso
 FROM pg_catalog.pg_cast c
 WHERE c.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND m.objid = c.oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i')
 
 UNION ALL
 SELECT 'collation', n.schema, c.collname,
