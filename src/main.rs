@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use greenlight::cli::{Cli, Command};
-use greenlight::commands::{Ended, Failure, completions, fetch};
+use greenlight::commands::{Ended, Failure, completions, fetch, lab};
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or profile, or a server out of reach.
@@ -43,6 +43,7 @@ async fn dispatch(cli: Cli) -> Ended {
     };
     match command {
         Command::Fetch(args) => fetch::run(&args).await,
+        Command::Lab(args) => lab::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     }

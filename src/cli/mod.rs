@@ -45,6 +45,9 @@ pub enum Command {
     #[command(hide = true)]
     Fetch(FetchArgs),
 
+    /// Disposable labs: real servers, an RDS stand-in, a profile for them
+    Lab(LabArgs),
+
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 

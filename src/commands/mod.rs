@@ -3,6 +3,7 @@
 
 pub mod completions;
 pub mod fetch;
+pub mod lab;
 pub mod plan;
 
 use std::io::{self, Write};

@@ -13,6 +13,18 @@ pub fn signal(pid: u32, signal: Signal) {
     }
 }
 
+/// When the process started, in the kernel's ticks since boot: with the id, this names a process for good.
+pub fn start_ticks(pid: u32) -> Option<u64> {
+    let fields = stat_fields(pid).filter(|f| f.first().is_some_and(|state| state != "Z"))?;
+    fields.get(19)?.parse().ok()
+}
+
+/// True while the process lives and works in this folder, as a postmaster does in its data folder.
+pub fn runs_in(pid: u32, dir: &Path) -> bool {
+    let zombie = stat_fields(pid).is_none_or(|f| f.first().is_some_and(|state| state == "Z"));
+    !zombie && std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir)
+}
+
 /// The ids of the processes whose parent is `pid`.
 pub fn children_of(pid: u32) -> Vec<u32> {
     let parent = pid.to_string();
@@ -113,5 +125,17 @@ impl RunAs {
             .skip(1)
             .find(|dir| closed(dir))
             .map(Path::to_owned)
+    }
+}
+
+/// Asks a process to end, and ends it when it does not within the limit; `lives` says whether it is still the same one.
+pub async fn end_process(pid: u32, limit: Duration, lives: impl Fn() -> bool) {
+    signal(pid, Signal::TERM);
+    let begun = Instant::now();
+    while lives() && begun.elapsed() < 2 * limit {
+        if begun.elapsed() > limit {
+            signal(pid, Signal::KILL);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -20,6 +20,14 @@ pub fn url(
     out
 }
 
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
 /// Percent-encodes all but unreserved characters.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {

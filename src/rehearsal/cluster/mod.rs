@@ -5,6 +5,7 @@ mod frozen;
 mod statement;
 
 pub use builder::ClusterBuilder;
+pub(super) use builder::write_private;
 pub use frozen::Frozen;
 
 use std::fmt::Write as _;

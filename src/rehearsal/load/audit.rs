@@ -1,0 +1,205 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+use super::record::{self, Remembered};
+use crate::rehearsal::RehearsalError;
+use crate::rehearsal::lab::files;
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long after a switch a gap still counts as part of it, in microseconds.
+const AROUND: u64 = 1_000_000;
+
+/// What became of everything that was acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Transactions whose commit was acknowledged.
+    pub acknowledged: u64,
+    /// Of them, those not (or not wholly) on the server that applications are pointed at.
+    pub lost: u64,
+    /// Effects that are there more than once.
+    pub duplicated: u64,
+    /// The longest gap between two acknowledged commits of one writer around a switch, or at all where there was none.
+    pub longest_gap_ms: u64,
+    /// That gap for each switch, in order.
+    pub pauses_ms: Vec<u64>,
+    /// Transactions whose outcome was never heard: neither lost nor duplicated.
+    pub in_doubt: u64,
+}
+
+/// Compares what the writers remember with what the server behind the endpoint holds.
+pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
+    // Read before the server is asked: what comes later is there as well, but not looked for.
+    let remembered = record::read_all(&files::load(dir))?;
+    let switches = files::read_switches(dir);
+    let mut audit = Audit {
+        pauses_ms: switches
+            .iter()
+            .map(|&at| longest_gap(&remembered, Some(at)))
+            .collect(),
+        ..Audit::default()
+    };
+    audit.longest_gap_ms = match audit.pauses_ms.iter().max() {
+        Some(&longest) => longest,
+        None => longest_gap(&remembered, None),
+    };
+    let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
+    for writer in &remembered {
+        if !clients.contains_key(writer.database.as_str()) {
+            clients.insert(&writer.database, connect(dir, &writer.database).await?);
+        }
+        let held = held(&clients[writer.database.as_str()], writer.writer).await?;
+        judge(&mut audit, writer, &held);
+    }
+    Ok(audit)
+}
+
+/// What the server holds of a writer.
+#[derive(Debug, Default)]
+struct Held {
+    /// How often each number stands in `once` and in `loose`.
+    rows: BTreeMap<u64, [u64; 2]>,
+    /// How many updates the balance went through.
+    changes: u64,
+}
+
+fn judge(audit: &mut Audit, writer: &Remembered, held: &Held) {
+    audit.acknowledged += writer.acknowledged.len() as u64;
+    audit.in_doubt += writer.in_doubt.len() as u64;
+    let missing = |seq: &&u64| held.rows.get(seq).is_none_or(|counts| counts.contains(&0));
+    audit.lost += writer.acknowledged.iter().filter(missing).count() as u64;
+    let again = |counts: &[u64; 2]| counts.iter().map(|c| c.saturating_sub(1)).sum::<u64>();
+    audit.duplicated += held.rows.values().map(again).sum::<u64>();
+    // Every transaction changes the balance once, so the count says whether updates went missing or came twice.
+    let once = held.rows.values().filter(|counts| counts[0] > 0).count() as u64;
+    audit.lost += once.saturating_sub(held.changes);
+    audit.duplicated += held.changes.saturating_sub(once);
+}
+
+/// The longest gap of any writer, in milliseconds; around a switch: of those that reach into the second after it.
+fn longest_gap(remembered: &[Remembered], switch: Option<u64>) -> u64 {
+    let mut longest = 0;
+    for writer in remembered {
+        let end = writer.stopped.unwrap_or_else(record::now);
+        let ends = writer.at.iter().skip(1).chain([&end]);
+        for (&from, &to) in writer.at.iter().zip(ends) {
+            let counts = switch.is_none_or(|at| from < at + AROUND && to > at);
+            if counts {
+                longest = longest.max(to.saturating_sub(from));
+            }
+        }
+    }
+    longest.div_ceil(1000)
+}
+
+async fn connect(dir: &Path, database: &str) -> Result<Client, RehearsalError> {
+    let url = files::read_endpoint(dir)?;
+    let mut config: Config = url
+        .parse()
+        .map_err(|e: tokio_postgres::Error| refused(&e))?;
+    config
+        .dbname(database)
+        .connect_timeout(LIMIT)
+        .application_name("greenlight audit");
+    let (client, connection) = config.connect(NoTls).await.map_err(|e| refused(&e))?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn held(client: &Client, writer: usize) -> Result<Held, RehearsalError> {
+    // One statement, one snapshot: rows and count belong together. The writer's number needs no quoting.
+    let sql = format!(
+        "SELECT seq, sum(o) AS once, sum(l) AS loose FROM (\
+         SELECT seq, 1 AS o, 0 AS l FROM audit_load.once WHERE writer = {writer} \
+         UNION ALL SELECT seq, 0, 1 FROM audit_load.loose WHERE writer = {writer}) AS rows GROUP BY seq \
+         UNION ALL SELECT 0, coalesce(sum(changes), 0), 0 FROM audit_load.balance WHERE writer = {writer}"
+    );
+    let messages = tokio::time::timeout(LIMIT, client.simple_query(&sql))
+        .await
+        .map_err(|_| RehearsalError::TimedOut {
+            what: "the audit".to_owned(),
+            limit: LIMIT,
+        })?
+        .map_err(|e| refused(&e))?;
+    let mut held = Held::default();
+    for message in messages {
+        let SimpleQueryMessage::Row(row) = message else {
+            continue;
+        };
+        let number = |at| {
+            row.get(at)
+                .and_then(|text: &str| text.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        match number(0) {
+            // Numbers begin at 1.
+            0 => held.changes = number(1),
+            seq => {
+                held.rows.insert(seq, [number(1), number(2)]);
+            }
+        }
+    }
+    Ok(held)
+}
+
+fn refused(error: &tokio_postgres::Error) -> RehearsalError {
+    let reason = error
+        .as_db_error()
+        .map_or_else(|| error.to_string(), |db| db.message().to_owned());
+    RehearsalError::Sql {
+        server: "behind the endpoint".to_owned(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Audit, Held, Remembered, judge, longest_gap};
+
+    #[test]
+    fn losses_and_doubles_are_told_apart() {
+        let writer = Remembered {
+            acknowledged: [1, 2, 3, 4].into(),
+            in_doubt: [5].into(),
+            ..Remembered::default()
+        };
+        let held = Held {
+            rows: [(1, [1, 1]), (2, [1, 2]), (3, [1, 0]), (5, [1, 1])].into(),
+            changes: 4,
+        };
+        let mut audit = Audit::default();
+        judge(&mut audit, &writer, &held);
+        assert_eq!(
+            (
+                audit.acknowledged,
+                audit.lost,
+                audit.duplicated,
+                audit.in_doubt
+            ),
+            (4, 2, 1, 1)
+        );
+        let held = Held { changes: 6, ..held };
+        let mut audit = Audit::default();
+        judge(&mut audit, &writer, &held);
+        assert_eq!((audit.lost, audit.duplicated), (2, 3));
+    }
+
+    #[test]
+    fn gaps_count_around_the_switch() {
+        let writer = Remembered {
+            at: vec![0, 900_000, 5_000_000, 5_030_500, 5_040_000],
+            stopped: Some(5_050_000),
+            ..Remembered::default()
+        };
+        assert_eq!(longest_gap(&[writer], Some(5_010_000)), 31);
+        let writer = Remembered {
+            at: vec![0, 900_000],
+            stopped: Some(3_000_000),
+            ..Remembered::default()
+        };
+        assert_eq!(longest_gap(&[writer], None), 2100);
+    }
+}
