@@ -2,6 +2,7 @@
 
 mod connect {
     pub mod failures;
+    pub mod hooks;
     pub mod names;
     pub mod passwords;
     pub mod sessions;

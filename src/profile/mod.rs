@@ -8,6 +8,7 @@ mod read;
 mod schema;
 mod scram;
 pub mod secrets;
+mod sections;
 mod validate;
 
 pub use error::{Problem, ProfileErrors};

@@ -124,7 +124,7 @@ pub struct Connection {
     pub password: PasswordSource,
     /// TLS.
     pub sslmode: SslMode,
-    /// CA file; `None` means the bundled RDS roots (or the system's for other hosts).
+    /// CA file; `None` takes the system's CAs, which do not know RDS.
     pub sslrootcert: Option<PathBuf>,
     /// Limit for a connection to come about.
     pub connect_timeout: Duration,
