@@ -1,6 +1,11 @@
 //! The command line as scripts see it: names, streams, exit codes.
 
 use assert_cmd::Command;
+use clap::CommandFactory;
+use greenlight::cli::Cli;
+use greenlight::tui::keymap;
+
+const README: &str = include_str!("../README.md");
 
 fn greenlight(args: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("greenlight")
@@ -48,4 +53,24 @@ fn a_log_file_that_cannot_be_written_is_named() {
     let (code, _, err) = greenlight(&["--log-file", "/nowhere/log", "man"]);
     assert_eq!(code, 2);
     assert!(err.contains("/nowhere/log"), "{err}");
+}
+
+#[test]
+fn the_readme_shows_the_keys_the_wizard_uses() {
+    let (_, rest) = README.split_once("keys: begin").unwrap();
+    let (_, rest) = rest.split_once("-->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- keys: end").unwrap();
+    let keys = keymap::markdown();
+    assert!(table == keys, "put this table into README.md:\n{keys}");
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let tree = Cli::command();
+    let shown = tree
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    for name in shown.map(clap::Command::get_name) {
+        assert!(README.contains(&format!("`greenlight {name}")), "{name}");
+    }
 }
