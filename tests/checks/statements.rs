@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use greenlight::adapters::LocalCommands;
+use greenlight::adapters::postgres::{Limits, Postgres};
+use greenlight::checks::{CheckContext, Moment};
+use greenlight::domain::{Node, Place, Sql};
+use greenlight::profile::{Profile, parse};
+use greenlight::rehearsal::{Cluster, fetch};
+use greenlight::runbook::{Facts, World};
+use secrecy::ExposeSecret;
+
+pub const PROFILE: &str = r#"
+procedure = "rds-blue-green"
+name = "shop"
+databases = ["shop"]
+[blue]
+identifier = "shop-blue"
+[green]
+identifier = "shop-green"
+engine_version = "17.10"
+parameter_group = "shop-17"
+[rds]
+[connection]
+user = "postgres"
+password = { env = "UNUSED" }
+sslmode = "disable"
+[replication]
+role = "repl"
+password = { env = "UNUSED" }
+sslmode = "disable"
+[fence]
+roles = ["shop_app"]
+[thresholds]
+wal_space = "1000GB"
+"#;
+
+pub fn profile() -> Profile {
+    parse(Path::new("shop.toml"), PROFILE).expect("a sound profile")
+}
+
+pub fn world(databases: Postgres) -> World {
+    World {
+        databases: Arc::new(databases),
+        rds: None,
+        commands: Arc::new(LocalCommands::without(Vec::new())),
+    }
+}
+
+/// Files by name, each with the first major it is for, and the major from which another file replaces it.
+fn files() -> Vec<(String, &'static str, u32, u32)> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/sql/checks");
+    let mut texts = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("the folder of statements") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let text: &'static str = std::fs::read_to_string(&path).expect("a statement").leak();
+        let (base, from) = match name.rsplit_once("_from_") {
+            Some((base, from)) => (base.to_owned(), from.parse().expect("a major")),
+            None => (
+                name.clone(),
+                if name == "decoding-spill" {
+                    14
+                } else if name == "apply-errors" {
+                    15
+                } else {
+                    10
+                },
+            ),
+        };
+        texts.insert((base, from), (name, text));
+    }
+    let next = |base: &str, from: u32| {
+        texts
+            .keys()
+            .filter(|(b, f)| b == base && *f > from)
+            .map(|(_, f)| *f)
+            .min()
+            .unwrap_or(99)
+    };
+    texts
+        .iter()
+        .map(|((base, from), (name, text))| (name.clone(), *text, *from, next(base, *from)))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_statement_runs_on_every_major_it_claims() {
+    let (profile, facts) = (profile(), Facts::default());
+    let world = world(Postgres::new("r1", Limits::default()));
+    let ctx = CheckContext {
+        profile: &profile,
+        world: &world,
+        facts: &facts,
+        run: "r1",
+        moment: Moment::Gate,
+        replication_password: None,
+        run_dir: None,
+    };
+    let place = Place::new(Node::blue(), "shop");
+    let (mut failed, mut missing, mut asked) = (Vec::new(), Vec::new(), 0);
+    for major in 10..=18 {
+        let install = match fetch::server(major, &[], &|_| ()).await {
+            Ok(install) => install,
+            Err(error) => {
+                missing.push(format!("PostgreSQL {major} ({error})"));
+                continue;
+            }
+        };
+        let cluster = Cluster::builder(&install)
+            .setting("wal_level", "logical")
+            .start()
+            .await
+            .expect("a server");
+        let fixtures = "CREATE SCHEMA cron; CREATE TABLE cron.job (jobid int, schedule text, database text, username text, \
+                        command text, active bool); CREATE TABLE statements (calls int, query text)";
+        cluster.sql("postgres", fixtures).await.expect("fixtures");
+        let client = cluster.connect("postgres").await.expect("a session");
+        client
+            .simple_query("SET search_path = pg_catalog")
+            .await
+            .expect("a setting");
+        for (name, text, from, until) in files() {
+            if major < from || major >= until {
+                continue;
+            }
+            let sql = ctx
+                .sql(text, &place)
+                .literals("names", &["plpgsql"])
+                .literals("versions", &["1.0"])
+                .statement("statements", Sql::verbatim("public.statements".to_owned()));
+            let wire = sql.wire().expect("every value is known");
+            asked += 1;
+            if let Err(error) = client.simple_query(wire.expose_secret()).await {
+                failed.push(format!("{name} on {major}: {:?}", error.as_db_error()));
+            }
+        }
+    }
+    for lack in &missing {
+        eprintln!("missing: {lack}");
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(asked > 0, "no server was there to ask");
+}
