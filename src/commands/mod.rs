@@ -1,6 +1,7 @@
 //! One file a subcommand: puts the pieces together, prints, picks the exit code. Each has `run(args)` returning
 //! [`Ended`]. A result goes to standard output, people's words about it to standard error.
 
+pub mod check;
 pub mod completions;
 pub mod fetch;
 pub mod lab;

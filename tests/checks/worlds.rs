@@ -1,1 +1,230 @@
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
 
+use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
+use greenlight::checks::{CheckContext, Moment, run_all};
+use greenlight::domain::Node;
+use greenlight::profile::Profile;
+use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
+use greenlight::runbook::{CheckReport, Facts};
+use secrecy::SecretString;
+
+use crate::statements::{profile, world};
+
+const RUN: &str = "r1";
+
+async fn builder(major: u32) -> ClusterBuilder {
+    let install = fetch::server(major, &[], &|_| ())
+        .await
+        .expect("a PostgreSQL");
+    Cluster::builder(&install)
+        .password("secret".to_owned().into())
+        .setting("max_prepared_transactions", "5")
+}
+
+fn databases(blue: &Cluster, green: Option<&Cluster>) -> Postgres {
+    let login = || Login::local("postgres", Password::Given("secret".to_owned().into()));
+    let all = Postgres::new(RUN, Limits::default()).with_node(
+        &Node::blue(),
+        "127.0.0.1",
+        blue.port(),
+        login(),
+    );
+    match green {
+        Some(green) => all.with_node(&Node::green(), "127.0.0.1", green.port(), login()),
+        None => all,
+    }
+}
+
+async fn round(
+    blue: &Cluster,
+    green: Option<&Cluster>,
+    profile: &Profile,
+    facts: &Facts,
+    password: &str,
+    moment: Moment,
+) -> CheckReport {
+    let world = world(databases(blue, green));
+    let password: SecretString = password.to_owned().into();
+    let ctx = CheckContext {
+        profile,
+        world: &world,
+        facts,
+        run: RUN,
+        moment,
+        replication_password: Some(&password),
+        run_dir: None,
+    };
+    let handed_over = Mutex::new(0);
+    let report = run_all(&ctx, &|_| *handed_over.lock().expect("no panic") += 1).await;
+    assert_eq!(*handed_over.lock().expect("no panic"), report.checks.len());
+    report
+}
+
+async fn all(cluster: &Cluster, database: &str, statements: &[&str]) {
+    for statement in statements {
+        cluster
+            .sql(database, statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+/// The checks that found what they are there to find, and did not merely fail to ask.
+fn found(report: &CheckReport) -> BTreeSet<String> {
+    let bad = report.checks.iter().filter(|c| {
+        // These tests have no RDS control plane.
+        assert!(!c.unknown || c.node == "RDS", "{c:?}");
+        !c.unknown && !c.remedy.is_empty()
+    });
+    bad.map(|c| c.id.clone()).collect()
+}
+
+fn assert_found(report: &CheckReport, expected: &[&str]) {
+    let found = found(report);
+    let silent: Vec<_> = expected.iter().filter(|id| !found.contains(**id)).collect();
+    assert!(
+        silent.is_empty(),
+        "these found nothing: {silent:?} in {:#?}",
+        report.checks
+    );
+}
+
+/// Conditions that `a_bad_blue_is_found_out` makes on a real server.
+pub const ON_A_BAD_BLUE: &[&str] = &[
+    "single-operator-lock",
+    "app-roles-alterable",
+    "app-role-inventory",
+    "repl-role-ready",
+    "repl-role-settings",
+    "md5-passwords",
+    "wal-level-logical",
+    "slots-free",
+    "wal-keep-cap",
+    "foreign-slots",
+    "slot-name-free",
+    "existing-replication-topology",
+    "xid-holders",
+    "prepared-xacts",
+    "idle-in-transaction",
+    "sync-replication-trap",
+    "databases-covered",
+    "replica-identity-missing",
+    "replica-identity-full-no-equality",
+    "unlogged-tables",
+    "large-objects",
+    "large-object-columns",
+    "partitioned-tables",
+    "extension-owned-tables",
+    "invalid-indexes",
+    "cron-jobs",
+    "foreign-and-outbound",
+    "event-triggers",
+    "upgrade-blockers-types",
+    "upgrade-blockers-objects",
+    "server-version-window",
+    "wal-disk-runway",
+    "pgbouncer-admin",
+    "time-budget",
+    "replica-identity-full-cost",
+];
+
+#[tokio::test]
+async fn a_bad_blue_is_found_out() {
+    let blue = builder(15)
+        .await
+        .setting("wal_level", "replica")
+        .setting("max_slot_wal_keep_size", "1MB")
+        .setting("synchronous_standby_names", "*")
+        .setting("synchronous_commit", "local")
+        .setting("max_wal_senders", "1")
+        .start()
+        .await
+        .expect("a server");
+    all(
+        &blue,
+        "postgres",
+        &[
+            "CREATE DATABASE shop",
+            "CREATE DATABASE other",
+            "CREATE ROLE repl NOLOGIN",
+            "CREATE ROLE forgotten LOGIN",
+            "SET password_encryption = md5; CREATE ROLE old LOGIN PASSWORD 'x'",
+            "ALTER DATABASE shop SET statement_timeout = '1min'",
+            "SELECT pg_create_physical_replication_slot('dead', true)",
+            "SELECT pg_create_physical_replication_slot('greenlight_shop_r1')",
+        ],
+    )
+    .await;
+    all(&blue, "other", &["CREATE TABLE t (id int)"]).await;
+    all(&blue, "shop", &[
+        "CREATE TABLE keyless (id int)",
+        "CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE full_json (id int, doc json); ALTER TABLE full_json REPLICA IDENTITY FULL",
+        "CREATE TABLE full_big (id int, filler text); ALTER TABLE full_big REPLICA IDENTITY FULL; ALTER TABLE full_big ALTER filler SET STORAGE PLAIN",
+        "INSERT INTO full_big SELECT g, repeat('x', 7000) FROM generate_series(1, 13500) g",
+        "UPDATE full_big SET id = id WHERE id = 1",
+        "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)",
+        "CREATE TABLE pictures (id int PRIMARY KEY, picture oid, kind regproc)",
+        "SELECT lo_create(0)",
+        "CREATE SUBSCRIPTION x CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false)",
+        "CREATE TABLE part_of (id int PRIMARY KEY); ALTER EXTENSION plpgsql ADD TABLE part_of",
+        "CREATE TABLE twice (id int); INSERT INTO twice VALUES (1), (1)",
+        "CREATE SCHEMA cron; CREATE TABLE cron.job (jobid int PRIMARY KEY, schedule text, database text, username text, command text, active bool); \
+         INSERT INTO cron.job VALUES (1, '* * * * *', 'shop', 'app', 'SELECT 1', true)",
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER elsewhere FOREIGN DATA WRAPPER w",
+        "CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted()",
+        "CREATE VIEW busy AS SELECT pid FROM pg_stat_activity",
+    ]).await;
+    let twice = blue
+        .sql(
+            "shop",
+            "CREATE UNIQUE INDEX CONCURRENTLY twice_once ON twice (id)",
+        )
+        .await;
+    assert!(
+        twice.is_err(),
+        "two equal rows let no unique index be built"
+    );
+    let prepared = blue.connect("shop").await.expect("a session");
+    prepared
+        .batch_execute("BEGIN; INSERT INTO keyless VALUES (1); PREPARE TRANSACTION 'left'")
+        .await
+        .expect("prepared");
+    let holder = blue.connect("shop").await.expect("a session");
+    holder
+        .batch_execute("BEGIN; INSERT INTO keyless VALUES (2)")
+        .await
+        .expect("a transaction");
+    let other = blue.connect("shop").await.expect("a session");
+    other
+        .batch_execute(
+            "SET application_name = 'greenlight:other'; SELECT pg_advisory_lock(1112294992, 1)",
+        )
+        .await
+        .expect("a lock");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+
+    let mut bad = profile();
+    bad.fence.roles.push("nobody_of_that_name".to_owned());
+    bad.budgets.longest_transaction = Duration::ZERO;
+    bad.budgets.write_pause = Duration::from_micros(1);
+    bad.green.engine_version = "14.1".to_owned();
+    bad.thresholds.wal_space = None;
+    bad.hooks.redirect = Some(greenlight::profile::Hook {
+        argv: vec!["/usr/local/bin/pgbouncer-switch".to_owned()],
+        limit: Duration::from_secs(5),
+    });
+    let report = round(
+        &blue,
+        None,
+        &bad,
+        &Facts::default(),
+        "repl",
+        Moment::Preflight,
+    )
+    .await;
+    assert_found(&report, ON_A_BAD_BLUE);
+    assert!(!report.passes());
+}
