@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("profile", &["domain"]),
     ("runbook", &["domain", "ports"]),
     ("event", &["domain", "runbook"]),
-    ("inspect", &["domain", "ports"]),
+    ("inspect", &["domain", "event", "ports"]),
     ("journal", &["domain", "event", "runbook"]),
     (
         "engine",

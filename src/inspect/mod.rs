@@ -4,9 +4,11 @@
 pub mod catalog;
 mod diff;
 mod error;
+pub mod lag;
 pub mod sequences;
 
 pub use catalog::{DiffOptions, diff};
 pub use diff::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 pub use error::InspectError;
+pub use lag::{Sampler, Watch};
 pub use sequences::{SequenceDifference, SequenceState};
