@@ -42,6 +42,7 @@ async fn dispatch(cli: Cli) -> Ended {
         return Ok(ExitCode::from(REFUSED));
     };
     match command {
+        Command::Plan(args) => plan::run(&args),
         Command::Fetch(args) => fetch::run(&args).await,
         Command::Lab(args) => lab::run(args).await,
         Command::Completions(args) => completions::run(&args),

@@ -74,3 +74,42 @@ fn the_readme_names_every_command() {
         assert!(README.contains(&format!("`greenlight {name}")), "{name}");
     }
 }
+
+#[test]
+fn the_sample_profile_has_a_plan_in_three_forms() {
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/sample-profiles/rds-blue-green.toml"
+    );
+    let (code, out, err) = greenlight(&["plan", sample]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("cut over shop-prod-blue"), "{out}");
+    let (code, out, _) = greenlight(&["plan", sample, "--markdown"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("# rds-blue-green\n"), "{out}");
+    let (code, out, _) = greenlight(&["plan", sample, "--json"]);
+    assert_eq!(code, 0);
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["procedure"], "rds-blue-green");
+    let steps = plan["phases"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps
+        .flat_map(|phase| phase["steps"].as_array().unwrap())
+        .collect();
+    assert!(steps.len() > 10, "{out}");
+    for step in &steps {
+        for key in ["id", "title", "why", "risk", "undo", "gate", "actions"] {
+            assert!(!step[key].is_null(), "{key} of {step}");
+        }
+    }
+    assert!(steps.iter().any(|step| step["gate"]["kind"] == "phrase"));
+}
+
+#[test]
+fn a_bad_profile_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("bad.toml");
+    std::fs::write(&profile, "procedure = \"rds-blue-green\"\nnmae = 1\n").unwrap();
+    let (code, out, err) = greenlight(&["plan", profile.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("bad.toml:2:"), "{err}");
+}

@@ -41,6 +41,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
+    /// Show the runbook of a profile with every action, word for word
+    Plan(PlanArgs),
+
     /// Fetch PostgreSQL builds for rehearsals ahead of time
     #[command(hide = true)]
     Fetch(FetchArgs),
