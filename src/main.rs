@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use greenlight::cli::{Cli, Command};
-use greenlight::commands::{Ended, Failure, completions, fetch, lab};
+use greenlight::commands::{self, Ended, Failure};
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or profile, or a server out of reach.
@@ -42,11 +42,12 @@ async fn dispatch(cli: Cli) -> Ended {
         return Ok(ExitCode::from(REFUSED));
     };
     match command {
-        Command::Plan(args) => plan::run(&args),
-        Command::Fetch(args) => fetch::run(&args).await,
-        Command::Lab(args) => lab::run(args).await,
-        Command::Completions(args) => completions::run(&args),
-        Command::Man => completions::man(),
+        Command::Check(args) => commands::check::run(&args).await,
+        Command::Plan(args) => commands::plan::run(&args),
+        Command::Lab(args) => commands::lab::run(args).await,
+        Command::Fetch(args) => commands::fetch::run(&args).await,
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Man => commands::completions::man(),
     }
 }
 

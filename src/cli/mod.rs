@@ -41,15 +41,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
+    /// Ask the pre-flight checks of a profile, and nothing else
+    Check(CheckArgs),
+
     /// Show the runbook of a profile with every action, word for word
     Plan(PlanArgs),
+
+    /// Disposable labs: real servers, an RDS stand-in, a profile for them
+    Lab(LabArgs),
 
     /// Fetch PostgreSQL builds for rehearsals ahead of time
     #[command(hide = true)]
     Fetch(FetchArgs),
-
-    /// Disposable labs: real servers, an RDS stand-in, a profile for them
-    Lab(LabArgs),
 
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
