@@ -341,6 +341,7 @@ impl StepHandle {
     fn get(&self) -> &dyn Step {
         self.runbook
             .step(&self.id)
+            // proven: looked up when the handle was made, and a runbook never changes
             .expect("found when the handle was made, and a runbook never changes")
     }
 }

@@ -110,7 +110,7 @@ async fn connect(dir: &Path, database: &str) -> Result<Client, RehearsalError> {
 }
 
 async fn held(client: &Client, writer: usize) -> Result<Held, RehearsalError> {
-    // One statement, one snapshot: rows and count belong together. The writer's number needs no quoting.
+    // One statement, one snapshot: rows and count belong together. no quoting: a number only.
     let sql = format!(
         "SELECT seq, sum(o) AS once, sum(l) AS loose FROM (\
          SELECT seq, 1 AS o, 0 AS l FROM audit_load.once WHERE writer = {writer} \

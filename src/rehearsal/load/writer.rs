@@ -75,7 +75,7 @@ impl Writer {
     /// One transaction over three tables: numbered rows, and a count that only an update can change.
     async fn write(&self, client: &Client, seq: u64) -> Written {
         let writer = self.number;
-        // Numbers only: nothing here needs quoting. One message is one transaction, committed before it is answered.
+        // One message is one transaction, committed before it is answered. no quoting: numbers only.
         let statements = format!(
             "INSERT INTO audit_load.once VALUES ({writer}, {seq}, 'w{writer}-{seq}'); \
              INSERT INTO audit_load.loose VALUES ({writer}, {seq}); \
