@@ -469,3 +469,6 @@ fn take_as_done(model: &Model) -> Option<Dialog> {
         focus: Focus::Cancel,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,3 +158,6 @@ impl Binding {
         format!("| {} | {place} | {} |\n", keys.join(" "), self.description)
     }
 }
+
+#[cfg(test)]
+mod tests;

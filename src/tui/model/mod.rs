@@ -264,3 +264,6 @@ impl Model {
         self.ended.is_some() || self.lost
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -131,3 +131,6 @@ fn empty(scene: &Scene, area: Rect, buf: &mut Buffer, message: &str) {
     let line = Line::from(paint::span(message, scene.theme.dim)).centered();
     paint::line(buf, area, area.height / 3, &line);
 }
+
+#[cfg(test)]
+mod tests;

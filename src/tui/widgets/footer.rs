@@ -53,6 +53,10 @@ fn keys(scene: &Scene) -> Vec<(&'static str, &'static str)> {
         .filter(|binding| binding.disabled_reason(scene.model, scene.view).is_none())
         .map(|binding| (binding.shown, binding.short))
         .collect();
+    // What is next comes first, the ways out right behind it: a narrow terminal cuts the rest.
+    if keys.len() > 3 {
+        keys[1..].rotate_right(2);
+    }
     if scene.model.is_over() {
         for key in &mut keys {
             if key.1 == "do this step" || key.1 == "park and leave" {

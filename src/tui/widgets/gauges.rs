@@ -32,7 +32,7 @@ fn replication(scene: &Scene, wide: bool) -> Line<'static> {
     ));
     if wide {
         spans.push(span(
-            format!("  {}", spark(&scene.model.series.lag, 16)),
+            format!("  {}", spark(&scene.model.series.lag, 8)),
             theme.dim,
         ));
         spans.push(Span::raw("   "));

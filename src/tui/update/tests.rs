@@ -1,0 +1,98 @@
+use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
+
+use super::{Effect, terminal};
+use crate::event::Intent;
+use crate::runbook::StepId;
+use crate::tui::dialog::{Dialog, Focus};
+use crate::tui::model::{Model, tests::played};
+use crate::tui::view_state::View;
+
+const PHRASE: &str = "cut over shop-prod-blue";
+
+fn press(model: &Model, view: &mut View, code: KeyCode) -> Vec<Effect> {
+    let key = KeyEvent::new(code, KeyModifiers::NONE);
+    terminal(model, view, &TerminalEvent::Key(key))
+}
+
+fn at_the_cutover() -> (Model, View) {
+    let model = played(4);
+    let mut view = View::default();
+    view.refresh(&model);
+    assert_eq!(press(&model, &mut view, KeyCode::Enter), []);
+    (model, view)
+}
+
+fn type_in(model: &Model, view: &mut View, text: &str) {
+    for letter in text.chars() {
+        assert_eq!(press(model, view, KeyCode::Char(letter)), []);
+    }
+}
+
+#[test]
+fn enter_does_a_step_without_a_phrase() {
+    let model = played(1);
+    let mut view = View::default();
+    let step = StepId::new("prepare.publication");
+    assert_eq!(
+        press(&model, &mut view, KeyCode::Enter),
+        [Effect::Send(Intent::Next { step })]
+    );
+}
+
+#[test]
+fn the_gate_opens_with_cancel_in_focus() {
+    let (model, mut view) = at_the_cutover();
+    assert!(matches!(&view.dialog, Some(Dialog::Gate(dialog)) if dialog.focus == Focus::Cancel));
+    type_in(&model, &mut view, PHRASE);
+    assert_eq!(
+        press(&model, &mut view, KeyCode::Enter),
+        [],
+        "Cancel had the focus"
+    );
+    assert!(view.dialog.is_none());
+}
+
+#[test]
+fn the_typed_phrase_and_go_confirm() {
+    let (model, mut view) = at_the_cutover();
+    type_in(&model, &mut view, PHRASE);
+    press(&model, &mut view, KeyCode::Tab);
+    let step = StepId::new("cutover.switch");
+    let phrase = PHRASE.to_owned();
+    assert_eq!(
+        press(&model, &mut view, KeyCode::Enter),
+        [Effect::Send(Intent::Confirm { step, phrase })]
+    );
+}
+
+#[test]
+fn a_wrong_phrase_cannot_reach_go() {
+    let (model, mut view) = at_the_cutover();
+    type_in(&model, &mut view, "cut over shop-prod-green");
+    press(&model, &mut view, KeyCode::Tab);
+    assert!(
+        matches!(&view.dialog, Some(Dialog::Gate(dialog)) if dialog.focus == Focus::Cancel && dialog.refusal.is_some())
+    );
+    assert_eq!(press(&model, &mut view, KeyCode::Enter), []);
+}
+
+#[test]
+fn a_pasted_phrase_is_refused() {
+    let (model, mut view) = at_the_cutover();
+    let effects = terminal(&model, &mut view, &TerminalEvent::Paste(PHRASE.to_owned()));
+    assert_eq!(effects, []);
+    assert!(
+        matches!(&view.dialog, Some(Dialog::Gate(dialog)) if !dialog.matches() && dialog.refusal.is_some())
+    );
+}
+
+#[test]
+fn leaving_parks_first() {
+    let model = played(1);
+    let mut view = View::default();
+    assert_eq!(
+        press(&model, &mut view, KeyCode::Char('q')),
+        [Effect::Send(Intent::Park)]
+    );
+    assert!(view.leaving);
+}
