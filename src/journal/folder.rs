@@ -52,6 +52,15 @@ pub struct OpenRun {
 #[derive(Debug)]
 pub struct RunLock(File);
 
+/// A run that has an id and a folder, and no plan yet.
+#[derive(Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: String,
+    dir: PathBuf,
+    lock: RunLock,
+}
+
 /// A run as others may see it while it is driven.
 #[derive(Debug)]
 pub struct RunView {
@@ -89,6 +98,11 @@ impl Runs {
 
     /// Begins a run: makes its folder with profile and plan, and takes its lock.
     pub fn create(&self, profile: &str, plan: &Plan) -> Result<OpenRun, JournalError> {
+        self.prepare()?.begin(profile, plan)
+    }
+
+    /// Takes an id, a folder and a lock for a run whose plan needs the id.
+    pub fn prepare(&self) -> Result<NewRun, JournalError> {
         DirBuilder::new()
             .recursive(true)
             .mode(DIR_MODE)
@@ -96,27 +110,7 @@ impl Runs {
             .map_err(JournalError::io("create", &self.dir))?;
         let (id, dir) = self.fresh_folder()?;
         let lock = take_lock(&id, &dir)?;
-        let json = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
-        let plan_path = dir.join(PLAN);
-        let json = json.map_err(JournalError::io("write", &plan_path))?;
-        store(&dir.join(PROFILE), profile)?;
-        store(&plan_path, &json)?;
-        let path = dir.join(JOURNAL);
-        let file = new_file(&path)?;
-        for folder in [&dir, &self.dir] {
-            File::open(folder)
-                .and_then(|handle| handle.sync_all())
-                .map_err(JournalError::io("sync", folder))?;
-        }
-        Ok(OpenRun {
-            id,
-            dir,
-            profile: profile.to_owned(),
-            plan: plan.clone(),
-            past: Vec::new(),
-            writer: Writer::new(&path, file, 0, 0),
-            lock,
-        })
+        Ok(NewRun { id, dir, lock })
     }
 
     /// Takes up a run by its id or an unambiguous beginning of it. A torn last line of its journal is cut off.
@@ -226,6 +220,40 @@ impl Runs {
                 Err(error) => return Err(JournalError::io("create", &dir)(error)),
             }
         }
+    }
+}
+
+impl NewRun {
+    /// Writes profile and plan, and opens the journal.
+    pub fn begin(self, profile: &str, plan: &Plan) -> Result<OpenRun, JournalError> {
+        let Self { id, dir, lock } = self;
+        let json = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
+        let plan_path = dir.join(PLAN);
+        let json = json.map_err(JournalError::io("write", &plan_path))?;
+        store(&dir.join(PROFILE), profile)?;
+        store(&plan_path, &json)?;
+        let path = dir.join(JOURNAL);
+        let file = new_file(&path)?;
+        for folder in [Some(dir.as_path()), dir.parent()].into_iter().flatten() {
+            File::open(folder)
+                .and_then(|handle| handle.sync_all())
+                .map_err(JournalError::io("sync", folder))?;
+        }
+        Ok(OpenRun {
+            id,
+            profile: profile.to_owned(),
+            plan: plan.clone(),
+            past: Vec::new(),
+            writer: Writer::new(&path, file, 0, 0),
+            lock,
+            dir,
+        })
+    }
+
+    /// Gives the folder up again: nothing was begun.
+    pub fn discard(self) {
+        // What is left of it is an empty folder that no list of runs shows.
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

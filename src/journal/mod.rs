@@ -12,7 +12,7 @@ mod record;
 mod writer;
 
 pub use error::JournalError;
-pub use folder::{OpenRun, RunLock, RunView, Runs};
+pub use folder::{NewRun, OpenRun, RunLock, RunView, Runs};
 pub use follower::Follower;
 pub use reader::{Contents, read};
 pub use writer::{Durability, Writer};
