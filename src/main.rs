@@ -42,6 +42,9 @@ async fn dispatch(cli: Cli) -> Ended {
         return Ok(ExitCode::from(REFUSED));
     };
     match command {
+        Command::Run(args) => commands::run::run(&args).await,
+        Command::Resume(args) => commands::run::resume(&args).await,
+        Command::Rollback(args) => commands::run::rollback(&args).await,
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),
         Command::Lab(args) => commands::lab::run(args).await,

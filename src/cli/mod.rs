@@ -41,6 +41,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
+    /// Run a profile's procedure in the wizard
+    Run(RunArgs),
+
+    /// Take up an unfinished run
+    Resume(ResumeArgs),
+
+    /// Go back: undo steps, or run the rollback half
+    Rollback(RollbackArgs),
+
     /// Ask the pre-flight checks of a profile, and nothing else
     Check(CheckArgs),
 

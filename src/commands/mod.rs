@@ -4,8 +4,11 @@
 pub mod check;
 pub mod completions;
 pub mod fetch;
+pub mod headless;
 pub mod lab;
 pub mod plan;
+pub mod run;
+pub mod wire;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::Failure;
+use crate::adapters::LocalCommands;
 use crate::adapters::postgres::Postgres;
 use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
-use crate::adapters::LocalCommands;
 use crate::checks::known::OPERATOR_LOCK;
 use crate::checks::{CheckContext, Moment, run_all};
 use crate::domain::{Node, PgVersion, Place, Sql};
@@ -44,13 +44,19 @@ impl Wired {
         if profile.blue.host.is_none() {
             let blue = rds.instance(&profile.blue.identifier).await?;
             let (host, port) = blue.endpoint.ok_or_else(|| {
-                Failure::new(format!("RDS instance {} has no endpoint: it is {}", blue.identifier, blue.status))
+                Failure::new(format!(
+                    "RDS instance {} has no endpoint: it is {}",
+                    blue.identifier, blue.status
+                ))
             })?;
             databases.set_address(&Node::blue(), &host, profile.blue.port.unwrap_or(port));
         }
         if profile.green.address.host.is_none() {
             let green = Node::green();
-            if let (Some(host), Some(port)) = (facts.get(&HOST.of(green.as_str())), facts.get(&PORT.of(green.as_str()))) {
+            if let (Some(host), Some(port)) = (
+                facts.get(&HOST.of(green.as_str())),
+                facts.get(&PORT.of(green.as_str())),
+            ) {
                 databases.set_address(&green, &host, port);
             }
         }
@@ -65,23 +71,40 @@ impl Wired {
             PasswordSource::Iam => None,
             source => secrets::resolve(source, login).await?,
         };
-        let blue = databases.shared(&Place::new(Node::blue(), &profile.databases[0])).await?.version();
+        let blue = databases
+            .shared(&Place::new(Node::blue(), &profile.databases[0]))
+            .await?
+            .version();
         let world = World {
             commands: Arc::new(LocalCommands::from_profile(&profile)),
             databases: Arc::new(databases),
             rds: Some(rds),
         };
-        Ok(Self { profile, world, replication_password, blue })
+        Ok(Self {
+            profile,
+            world,
+            replication_password,
+            blue,
+        })
     }
 
     /// The way GREEN is built: as the plan of a run has it, else chosen from what BLUE is and holds.
     pub async fn way(&self, begun: Option<&Plan>) -> Result<Way, Failure> {
         if let Some(plan) = begun {
-            let instance = plan.phases.iter().flat_map(|phase| &phase.steps).any(|step| step.id == "build.upgrade-instance");
-            return Ok(if instance { Way::UpgradeInstance } else { Way::UpgradeSnapshot });
+            let instance = plan
+                .phases
+                .iter()
+                .flat_map(|phase| &phase.steps)
+                .any(|step| step.id == "build.upgrade-instance");
+            return Ok(if instance {
+                Way::UpgradeInstance
+            } else {
+                Way::UpgradeSnapshot
+            });
         }
         let at = Place::new(Node::blue(), &self.profile.databases[0]);
-        let holds = BlueHolds::ask(self.world.databases.as_ref(), &at, &self.profile.names.slot).await?;
+        let holds =
+            BlueHolds::ask(self.world.databases.as_ref(), &at, &self.profile.names.slot).await?;
         Ok(choose(self.profile.rds.route, &holds).0)
     }
 
@@ -100,7 +123,8 @@ impl Wired {
         Err(Failure::new(format!(
             "another run works on {}: {}. Nothing was changed. Ask that operator, or wait until they have left.",
             self.profile.blue.identifier,
-            row.opt::<String>("holder")?.unwrap_or_else(|| "it does not say who".to_owned()),
+            row.opt::<String>("holder")?
+                .unwrap_or_else(|| "it does not say who".to_owned()),
         )))
     }
 }

@@ -11,6 +11,7 @@ mod green;
 mod link_steps;
 pub mod log;
 mod maintain;
+mod objects;
 mod preflight;
 mod prepare;
 mod start_lsn;
@@ -113,6 +114,7 @@ fn catch_up(job: &Arc<Job>) -> Phase {
                 subscribe,
             )),
             Box::new(preflight::Checks::green_built(job)),
+            Box::new(objects::CompareObjects::new(job)),
             Box::new(link_steps::Enable::new(
                 job,
                 Direction::Forward,

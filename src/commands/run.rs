@@ -1,0 +1,277 @@
+//! `run`, `resume`, `rollback`: one run, on the screen or without one.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::headless::{Answers, Printing, attend, operator};
+use super::wire::{CutoverChecks, Wired};
+use super::{Ended, Failure};
+use crate::adapters::Live;
+use crate::cli::{ResumeArgs, RollbackArgs, RunArgs, RunOptions, ThemeName};
+use crate::domain::PgVersion;
+use crate::engine::fault::Fault;
+use crate::engine::{Drive, Header, Memory, cancel_on_signals, drive};
+use crate::event::{Event, Gauges, Intent, Outcome};
+use crate::inspect::ObjectDiff;
+use crate::journal::{OpenRun, Runs};
+use crate::ports::Session;
+use crate::procedures::{self, Job};
+use crate::profile::{self, Profile};
+use crate::runbook::{Facts, Plan};
+use crate::tui;
+
+/// A run that is ready to be driven.
+pub struct Ready {
+    drive: Drive,
+    events: mpsc::UnboundedReceiver<Event>,
+    intents: mpsc::UnboundedSender<Intent>,
+    objects: watch::Receiver<Option<Arc<ObjectDiff>>>,
+    header: tui::Header,
+    /// Held as long as the run is driven: another operator is told who is at work.
+    lock: Arc<dyn Session>,
+}
+
+/// `greenlight run PROFILE`
+pub async fn run(args: &RunArgs) -> Ended {
+    let profile = profile::load(&args.profile)?;
+    let runs = Runs::locate(args.options.store.runs_dir.as_deref())?;
+    let ready = begin(profile, &runs, args.dry_run).await?;
+    ready.attended(&args.options).await
+}
+
+/// `greenlight resume [RUN]`
+pub async fn resume(args: &ResumeArgs) -> Ended {
+    let runs = Runs::locate(args.options.store.runs_dir.as_deref())?;
+    let id = match &args.run {
+        Some(id) => id.clone(),
+        None => only_unfinished(&runs)?,
+    };
+    take_up(&runs, &id, None)
+        .await?
+        .attended(&args.options)
+        .await
+}
+
+/// `greenlight rollback RUN`
+pub async fn rollback(args: &RollbackArgs) -> Ended {
+    let runs = Runs::locate(args.options.store.runs_dir.as_deref())?;
+    take_up(&runs, &args.run, Some(Intent::GoBack))
+        .await?
+        .attended(&args.options)
+        .await
+}
+
+/// Begins a run of `profile`.
+pub async fn begin(profile: Profile, runs: &Runs, dry_run: bool) -> Result<Ready, Failure> {
+    let fresh = runs.prepare()?;
+    let id = fresh.id.clone();
+    let text = profile.text.clone();
+    let wired = async {
+        let wired = Wired::reach(profile, &id, &Facts::default()).await?;
+        let lock = wired.lock().await?;
+        let way = wired.way(None).await?;
+        Ok::<_, Failure>((wired, lock, way))
+    };
+    let (wired, lock, way) = match wired.await {
+        Ok(wired) => wired,
+        Err(failure) => {
+            fresh.discard();
+            return Err(failure);
+        }
+    };
+    let (job, objects) = Job::new(
+        Arc::clone(&wired.profile),
+        &id,
+        wired.replication_password.clone(),
+    );
+    let runbook = procedures::runbook(&job, way);
+    let run = fresh.begin(&text, &Plan::of(&runbook, &Facts::default()))?;
+    Ready::new(wired, lock, run, runbook, objects, dry_run, None)
+}
+
+/// Takes up a run; `first` is what the operator wants before all else.
+pub async fn take_up(runs: &Runs, id: &str, first: Option<Intent>) -> Result<Ready, Failure> {
+    let run = runs.open(id)?;
+    let profile = profile::parse(&run.dir.join("profile.toml"), &run.profile)?;
+    let memory = Memory::of(&run.past);
+    let wired = Wired::reach(profile, &run.id, &memory.facts).await?;
+    let lock = wired.lock().await?;
+    let way = wired.way(Some(&run.plan)).await?;
+    let (job, objects) = Job::new(
+        Arc::clone(&wired.profile),
+        &run.id,
+        wired.replication_password.clone(),
+    );
+    let runbook = procedures::runbook(&job, way);
+    Ready::new(wired, lock, run, runbook, objects, memory.dry_run, first)
+}
+
+/// The one run that has not come to an end.
+fn only_unfinished(runs: &Runs) -> Result<String, Failure> {
+    let mut open = Vec::new();
+    for id in runs.ids()? {
+        let memory = Memory::of(&runs.view(&id)?.events);
+        if !matches!(memory.outcome, Some(Outcome::Done | Outcome::RolledBack)) {
+            open.push(id);
+        }
+    }
+    match open.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Failure::new(
+            "no run is unfinished; `greenlight runs` lists them all",
+        )),
+        several => Err(Failure::new(format!(
+            "several runs are unfinished: {}; name one",
+            several.join(", ")
+        ))),
+    }
+}
+
+impl Ready {
+    fn new(
+        wired: Wired,
+        lock: Arc<dyn Session>,
+        run: OpenRun,
+        runbook: crate::runbook::Runbook,
+        objects: watch::Receiver<Option<Arc<ObjectDiff>>>,
+        dry_run: bool,
+        first: Option<Intent>,
+    ) -> Result<Self, Failure> {
+        let profile = &wired.profile;
+        let (events_out, events) = mpsc::unbounded_channel();
+        let (intents, intents_in) = mpsc::unbounded_channel();
+        let target = PgVersion::from_dotted(&profile.green.engine_version);
+        let header = tui::Header {
+            profile: profile.name.clone(),
+            blue_version: wired.blue.to_string(),
+            green_version: target
+                .map_or_else(|| profile.green.engine_version.clone(), |v| v.to_string()),
+        };
+        let drive = Drive {
+            runbook: Arc::new(runbook),
+            executor: Arc::new(Live::new(&wired.world)),
+            gate_checks: Arc::new(CutoverChecks {
+                profile: Arc::clone(profile),
+                world: wired.world.clone(),
+                run: run.id.clone(),
+                replication_password: wired.replication_password.clone(),
+            }),
+            run,
+            intents: intents_in,
+            trips: None,
+            events: events_out,
+            cancel: cancel_on_signals()?,
+            first,
+            header: Header {
+                profile: profile.name.clone(),
+                operator: operator(),
+                dry_run,
+                rehearsal: is_rehearsal(profile),
+                fault: Fault::from_environment().map_err(Failure::new)?,
+            },
+            world: wired.world,
+        };
+        Ok(Self {
+            drive,
+            events,
+            intents,
+            objects,
+            header,
+            lock,
+        })
+    }
+
+    /// Drives the run as the options say: on the screen, or without one.
+    pub async fn attended(self, options: &RunOptions) -> Ended {
+        let outcome = if options.headless {
+            let printing = if options.json {
+                Printing::Json
+            } else {
+                Printing::Lines
+            };
+            let answers = Answers {
+                given: options.confirm.iter().cloned().collect(),
+                ..Answers::default()
+            };
+            self.headless(answers, printing, |_| {}).await
+        } else if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
+            self.on_screen(options.theme).await?
+        } else {
+            return Err(Failure::new("there is no terminal here: use --headless"));
+        };
+        Ok(ExitCode::from(outcome.exit_code()))
+    }
+
+    /// Drives the run without a screen.
+    pub async fn headless(
+        self,
+        answers: Answers,
+        printing: Printing,
+        seen: impl FnMut(&Event),
+    ) -> Outcome {
+        let rehearsal = self.drive.header.rehearsal;
+        let engine = tokio::spawn(drive(self.drive));
+        attend(
+            answers,
+            rehearsal,
+            printing,
+            self.events,
+            self.intents,
+            seen,
+        )
+        .await;
+        let outcome = engine.await.unwrap_or(Outcome::Stuck);
+        drop(self.lock);
+        outcome
+    }
+
+    /// Drives the run on the screen.
+    pub async fn on_screen(self, theme: ThemeName) -> Result<Outcome, Failure> {
+        let (_gauges_out, gauges) = watch::channel(Gauges::default());
+        let run = self.drive.run.id.clone();
+        let export_dir = self.drive.run.dir.clone();
+        let engine = tokio::spawn(drive(self.drive));
+        let wizard = tui::Wizard {
+            header: self.header,
+            events: self.events,
+            gauges,
+            objects: self.objects,
+            intents: Some(self.intents.clone()),
+            options: tui::Options {
+                looks: looks(theme),
+                export_dir,
+                ..tui::Options::default()
+            },
+        };
+        let left = tui::run(wizard).await;
+        // The screen is gone; the action in hand comes to its end, then the run is parked.
+        let _ = self.intents.send(Intent::Park);
+        let outcome = engine.await.unwrap_or(Outcome::Stuck);
+        drop(self.lock);
+        left?;
+        let way_on = match outcome {
+            Outcome::Done | Outcome::RolledBack => format!("greenlight report {run}"),
+            Outcome::Parked | Outcome::Stuck => format!("greenlight resume {run}"),
+        };
+        eprintln!("run {run}: {outcome:?}. {way_on}");
+        Ok(outcome)
+    }
+}
+
+/// True where RDS is a stand-in on this machine: only there may a rehearsal's liberties be taken.
+fn is_rehearsal(profile: &Profile) -> bool {
+    let url = profile.rds.endpoint_url.as_deref().unwrap_or_default();
+    url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:")
+}
+
+fn looks(theme: ThemeName) -> tui::Looks {
+    match theme {
+        ThemeName::Auto => tui::Looks::from_env(None),
+        ThemeName::Dark => tui::Looks::Dark,
+        ThemeName::Light => tui::Looks::Light,
+        ThemeName::Mono => tui::Looks::Mono,
+    }
+}
