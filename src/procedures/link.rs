@@ -67,11 +67,11 @@ impl Link {
         facts: &Facts,
     ) -> Action {
         // An apply error then stops the subscription with its row in the log, instead of repeating it for ever.
-        let stops_on_error = version.is_some_and(|v| v.major() >= 15);
-        let options = Sql::new(if stops_on_error {
-            ", disable_on_error = true"
-        } else {
-            ""
+        // Large transactions then arrive while they are still open, instead of all at once at their commit.
+        let options = Sql::new(match version.map_or(0, PgVersion::major) {
+            15.. => ", streaming = on, disable_on_error = true",
+            14 => ", streaming = on",
+            _ => "",
         });
         let create = Sql::new(
             "CREATE SUBSCRIPTION {subscription} CONNECTION {conninfo} PUBLICATION {publication} \

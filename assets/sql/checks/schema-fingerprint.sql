@@ -1,5 +1,5 @@
 SELECT 'column ' || format('%I.%I.%I', n.nspname, c.relname, a.attname) AS ident,
-       format_type(a.atttypid, a.atttypmod) || ' not null ' || a.attnotnull::text || ' identity ' || a.attidentity::text
+       format_type(a.atttypid, a.atttypmod) || ' not null ' || a.attnotnull::text || ' identity ' || CASE WHEN c.relispartition THEN '' ELSE a.attidentity::text END
            || ' generated ' || coalesce(to_jsonb(a)->>'attgenerated', '') AS def
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid

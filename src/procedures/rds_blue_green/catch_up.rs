@@ -129,8 +129,11 @@ impl CatchUp {
     }
 
     async fn prove_no_apply_error(&self, ctx: &Context, at: &Place) -> Result<(), StepError> {
-        let sql = Sql::new("SELECT apply_error_count AS errors FROM pg_stat_subscription_stats WHERE subname = {name}")
-            .literal("name", &self.link.name());
+        let sql = Sql::new("SELECT x.apply_error_count AS errors FROM pg_stat_subscription_stats x \
+             JOIN pg_subscription s ON s.oid = x.subid \
+             WHERE s.subname = {name} AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .literal("name", &self.link.name());
         if ctx.world.databases.shared(at).await?.version().major() < 15 {
             return Ok(());
         }
