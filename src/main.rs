@@ -47,6 +47,7 @@ async fn dispatch(cli: Cli) -> Ended {
         Command::Rollback(args) => commands::run::rollback(&args).await,
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),
+        Command::Diff(args) => commands::diff::run(&args).await,
         Command::Lab(args) => commands::lab::run(args).await,
         Command::Fetch(args) => commands::fetch::run(&args).await,
         Command::Completions(args) => commands::completions::run(&args),

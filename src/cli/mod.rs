@@ -56,6 +56,9 @@ pub enum Command {
     /// Show the runbook of a profile with every action, word for word
     Plan(PlanArgs),
 
+    /// Compare the objects of both sides; exit code 1 when they differ
+    Diff(DiffArgs),
+
     /// Disposable labs: real servers, an RDS stand-in, a profile for them
     Lab(LabArgs),
 
