@@ -1,6 +1,6 @@
 //! A run without a screen: an operator that answers gates from what it was given, and printers of events.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -48,7 +48,6 @@ pub async fn attend(
     answers.all &= rehearsal;
     let mut patience_left = answers.patience;
     let mut last_answer = None;
-    let mut began = BTreeSet::new();
     while let Some(event) = events.recv().await {
         show(&event, printing);
         seen(&event);
@@ -67,22 +66,6 @@ pub async fn attend(
                 patience_left -= pause;
                 tokio::time::sleep(pause).await;
                 last_answer.clone()
-            }
-            What::State {
-                state: StepState::Running,
-            } => {
-                began.extend(event.step.clone());
-                None
-            }
-            // It failed before the run was taken up again, and is asked about now.
-            What::State {
-                state: StepState::Failed { .. },
-            } if event
-                .step
-                .as_ref()
-                .is_some_and(|step| !began.contains(step)) =>
-            {
-                None
             }
             What::GateRefused { .. }
             | What::State {

@@ -12,7 +12,7 @@ use super::job::Job;
 use super::machine::{Effect, Input, Machine};
 use super::recorder::Scribe;
 use super::resume::{Memory, plan_differences};
-use crate::event::{Intent, Light, Outcome, What};
+use crate::event::{Intent, Light, Outcome, StepState, What};
 use crate::runbook::{
     Action, CheckReport, CheckResult, Context, Executor, Facts, Plan, Probe, Recorder as _, Risk,
     Runbook, Step, StepError, StepId, StepResult, Verdict, World,
@@ -102,7 +102,10 @@ impl Driver {
             }
         }
         for (id, step) in &memory.steps {
-            if let (Some(state), Some(at)) = (step.state.clone(), step.at) {
+            // Only what has an end: anything else is asked of the servers again when its turn comes.
+            if let (Some(state @ (StepState::Done { .. } | StepState::Undone)), Some(at)) =
+                (step.state.clone(), step.at)
+            {
                 self.scribe.tell(at, Some(id), What::State { state });
             }
         }
@@ -145,7 +148,14 @@ impl Driver {
         let mut effects = VecDeque::from(self.machine.handle(input));
         while let Some(effect) = effects.pop_front() {
             let done = match effect {
-                Effect::Note(step, what) => self.scribe.note(step.as_ref(), what),
+                Effect::Note(step, what) => {
+                    let noted = self.scribe.note(step.as_ref(), what.clone());
+                    if noted.is_err() {
+                        // It cannot be written any more, but it can be told.
+                        self.scribe.tell(Timestamp::now(), step.as_ref(), what);
+                    }
+                    noted
+                }
                 Effect::Preview(step) => self.preview(&step),
                 Effect::Probe(step) => {
                     self.probe(step).await;
@@ -167,19 +177,11 @@ impl Driver {
                 Effect::End(outcome) => return Some(self.end(outcome).await),
             };
             if let Err(error) = done {
-                effects = self
-                    .machine
-                    .handle(Input::JournalLost(error.to_string()))
-                    .into();
-                // Parked cannot be written any more, but it can be told.
-                effects.retain(|effect| match effect {
-                    Effect::Note(step, what) => {
-                        self.scribe
-                            .tell(Timestamp::now(), step.as_ref(), what.clone());
-                        false
-                    }
-                    _ => true,
-                });
+                let lost = self.machine.handle(Input::JournalLost(error.to_string()));
+                // A machine that is over already has nothing to add: what it said stands.
+                if !lost.is_empty() {
+                    effects = lost.into();
+                }
             }
         }
         None

@@ -1,0 +1,5 @@
+//! The engine with its journal, on a scripted world: crashes at every record, faults at every action, two operators.
+
+mod crash;
+mod journal;
+mod world;
