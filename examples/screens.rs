@@ -3,7 +3,7 @@
 //!
 //! Each line of a scenario is an event, or something to do: `{"do":"gate"}` waits for the operator's confirmation,
 //! `{"do":"sleep","ms":200}` waits, `{"do":"hold"}` waits only with `--hold`. `--gates N` confirms the first N gates
-//! by itself, `--panic` panics at the first gate, `--light` and `--watch` show the light theme and the read-only view.
+//! by itself, `--panic` panics at the next one, `--light` and `--watch` show the light theme and the read-only view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,8 +98,8 @@ async fn play(
                     return park(&events);
                 }
             }
-            Some("gate") if script.panic => panic!("the scenario asked for this panic"),
             Some("gate") if gates > 0 => gates -= 1,
+            Some("gate") if script.panic => panic!("the scenario asked for this panic"),
             Some("gate") => loop {
                 match wait(&mut intents).await {
                     Some(Intent::Next { .. } | Intent::Confirm { .. }) => break,
