@@ -45,6 +45,7 @@ async fn dispatch(cli: Cli) -> Ended {
         Command::Run(args) => commands::run::run(&args).await,
         Command::Resume(args) => commands::run::resume(&args).await,
         Command::Rollback(args) => commands::run::rollback(&args).await,
+        Command::Rehearse(args) => commands::rehearse::run(&args).await,
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),
         Command::Diff(args) => commands::diff::run(&args).await,

@@ -50,6 +50,9 @@ pub enum Command {
     /// Go back: undo steps, or run the rollback half
     Rollback(RollbackArgs),
 
+    /// Rehearse a procedure on disposable servers under an audited load
+    Rehearse(RehearseArgs),
+
     /// Ask the pre-flight checks of a profile, and nothing else
     Check(CheckArgs),
 

@@ -48,8 +48,17 @@ pub async fn attend(
     answers.all &= rehearsal;
     let mut patience_left = answers.patience;
     let mut last_answer = None;
+    let mut waiting = None;
     while let Some(event) = events.recv().await {
-        show(&event, printing);
+        // A wait that goes on says the same many times a second; once is enough for a log.
+        let same = matches!(&event.what, What::Waiting { progress } if waiting.as_ref() == Some(&progress.text));
+        if !same {
+            show(&event, printing);
+        }
+        waiting = match &event.what {
+            What::Waiting { progress } => Some(progress.text.clone()),
+            _ => None,
+        };
         seen(&event);
         let intent = match &event.what {
             What::Announced { dry_run: true, .. } => {

@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod headless;
 pub mod lab;
 pub mod plan;
+pub mod rehearse;
 pub mod run;
 pub mod wire;
 

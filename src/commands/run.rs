@@ -184,6 +184,15 @@ impl Ready {
         })
     }
 
+    /// BLUE's and GREEN's version, as shown.
+    #[must_use]
+    pub fn versions(&self) -> (String, String) {
+        (
+            self.header.blue_version.clone(),
+            self.header.green_version.clone(),
+        )
+    }
+
     /// Drives the run as the options say: on the screen, or without one.
     pub async fn attended(self, options: &RunOptions) -> Ended {
         let outcome = if options.headless {

@@ -1,0 +1,315 @@
+//! `greenlight rehearse`: the whole procedure on disposable servers under an audited load.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::headless::{Answers, Printing};
+use super::run::{Ready, begin};
+use super::{Ended, Failure, print, print_json};
+use crate::cli::RehearseArgs;
+use crate::event::{Event, Intent, Outcome, StepState, What};
+use crate::journal::Runs;
+use crate::profile;
+use crate::rehearsal::lab::DATABASES;
+use crate::rehearsal::load::audit;
+use crate::rehearsal::{Audit, Lab, LabOptions, Load, LoadOptions};
+use crate::runbook::{StepResult, Verdict};
+
+/// The step whose gate is where a rollback is chosen.
+const FORK: &str = "finish.unlink";
+/// How long the gate's checks may refuse before a rehearsal counts as failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What a writer waits between two transactions, so that two cores have something left for the upgrade.
+const WRITER_PAUSE: Duration = Duration::from_millis(2);
+
+/// `greenlight rehearse [PROCEDURE]`
+pub async fn run(args: &RehearseArgs) -> Ended {
+    if args.procedure != "rds-blue-green" {
+        return Err(Failure::new(format!(
+            "there is no rehearsal of {:?}: only of rds-blue-green",
+            args.procedure
+        )));
+    }
+    let dir = fresh_dir()?;
+    let mut options = LabOptions::new(&dir)?;
+    options.pg_bin.clone_from(&args.pg_bin);
+    let say = |words: &str| eprintln!("{words}");
+    let lab = tokio::select! {
+        lab = Lab::up(&options, &say) => lab?,
+        _ = tokio::signal::ctrl_c() => {
+            // Giving `up` up takes down what it had started.
+            return Err(Failure::new("the rehearsal was given up; nothing of it is left"));
+        }
+    };
+    let load = Load::start(&LoadOptions {
+        dir: dir.clone(),
+        writers: args.load,
+        databases: DATABASES.map(str::to_owned).to_vec(),
+        pause: WRITER_PAUSE,
+    })?;
+    let ended = rehearse(args, &dir, load).await;
+    say("taking the lab down");
+    lab.down().await?;
+    ended
+}
+
+/// A folder that the servers' user can reach: the lab closes what is private in it.
+fn fresh_dir() -> Result<PathBuf, Failure> {
+    for attempt in 0..100 {
+        let dir = std::env::temp_dir().join(format!("greenlight-{}-{attempt}", std::process::id()));
+        match DirBuilder::new().mode(0o755).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(Failure::new(format!(
+                    "cannot create {}: {error}",
+                    dir.display()
+                )));
+            }
+        }
+    }
+    Err(Failure::new("no folder for the lab could be made"))
+}
+
+async fn rehearse(args: &RehearseArgs, dir: &Path, load: Load) -> Ended {
+    let profile = profile::load(&dir.join("profile.toml"))?;
+    let runs = Runs::locate(Some(&dir.join("runs")))?;
+    let ready = begin(profile, &runs, false).await?;
+    if !args.auto {
+        let outcome = ready.on_screen(args.theme).await?;
+        load.stop().await?;
+        let audit = audit(dir).await?;
+        print(&told(&audit))?;
+        return Ok(ExitCode::from(outcome.exit_code()));
+    }
+    let summary = alone(ready, args, dir, load).await?;
+    let clean = summary.verdict == "clean";
+    if args.json {
+        print_json(&summary)?;
+    } else {
+        let why: Vec<_> = summary.why.iter().map(|why| format!("  {why}\n")).collect();
+        print(&format!("verdict: {}\n{}", summary.verdict, why.concat()))?;
+    }
+    Ok(ExitCode::from(u8::from(!clean)))
+}
+
+/// The run without an operator: the rehearsal confirms every gate itself.
+async fn alone(
+    ready: Ready,
+    args: &RehearseArgs,
+    dir: &Path,
+    load: Load,
+) -> Result<Summary, Failure> {
+    let mut answers = Answers {
+        all: true,
+        patience: PATIENCE,
+        ..Answers::default()
+    };
+    if args.rollback {
+        answers
+            .instead
+            .insert(FORK.to_owned(), VecDeque::from([Intent::GoBack]));
+    }
+    let versions = ready.versions();
+    let printing = if args.json {
+        Printing::Silent
+    } else {
+        Printing::Lines
+    };
+    let mut seen = Seen::default();
+    let outcome = ready
+        .headless(answers, printing, |event| seen.take(event, args.json))
+        .await;
+    load.stop().await?;
+    let audit = audit(dir).await?;
+    if !args.json {
+        print(&told(&audit))?;
+    }
+    Ok(Summary::of(seen, &audit, outcome, args.rollback, versions))
+}
+
+fn told(audit: &Audit) -> String {
+    let pauses: Vec<_> = audit
+        .pauses_ms
+        .iter()
+        .map(|ms| format!("{ms} ms"))
+        .collect();
+    format!(
+        "{} rows acknowledged, {} lost, {} duplicated; longest gap a writer saw around a switch: {}\n",
+        audit.acknowledged,
+        audit.lost,
+        audit.duplicated,
+        if pauses.is_empty() {
+            "there was no switch".to_owned()
+        } else {
+            pauses.join(", ")
+        },
+    )
+}
+
+/// What the rehearsal's end tells of the run.
+#[derive(Default)]
+struct Seen {
+    steps: Vec<StepLine>,
+    checks: BTreeMap<(String, String), Verdict>,
+    failures: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StepLine {
+    id: String,
+    outcome: &'static str,
+    seconds: f64,
+}
+
+impl Seen {
+    fn take(&mut self, event: &Event, tell: bool) {
+        let step = event
+            .step
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        match &event.what {
+            What::State {
+                state: StepState::Running,
+            } if tell => eprintln!("{step}"),
+            What::State {
+                state: StepState::Done { result, took_ms },
+            } => {
+                let outcome = match result {
+                    StepResult::Done(_) => "done",
+                    StepResult::Warning(_) => "warning",
+                    StepResult::Skipped(_) => "skipped",
+                    StepResult::TakenBack(why) => {
+                        self.failures.push(format!("{step} was taken back: {why}"));
+                        "taken-back"
+                    }
+                };
+                self.steps.push(StepLine {
+                    id: step,
+                    outcome,
+                    seconds: *took_ms as f64 / 1000.0,
+                });
+            }
+            What::State {
+                state: StepState::Failed { error, took_ms },
+            } => {
+                self.failures.push(format!("{step}: {error}"));
+                self.steps.push(StepLine {
+                    id: step,
+                    outcome: "failed",
+                    seconds: *took_ms as f64 / 1000.0,
+                });
+            }
+            What::GateRefused { reason } => eprintln!("{step}: not yet: {reason}"),
+            What::Check { result } => {
+                self.checks
+                    .insert((result.id.clone(), result.node.clone()), result.verdict);
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&self, verdict: Verdict) -> usize {
+        self.checks.values().filter(|one| **one == verdict).count()
+    }
+}
+
+/// The last line of `--json`: a contract.
+#[derive(Serialize)]
+struct Summary {
+    procedure: &'static str,
+    verdict: &'static str,
+    why: Vec<String>,
+    write_pause_ms: Option<u64>,
+    rollback_pause_ms: Option<u64>,
+    rows_acknowledged: u64,
+    rows_lost: u64,
+    rows_duplicated: u64,
+    steps: Vec<StepLine>,
+    checks: Counts,
+    versions: Versions,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    pass: usize,
+    warn: usize,
+    block: usize,
+}
+
+#[derive(Serialize)]
+struct Versions {
+    blue: String,
+    green: String,
+}
+
+impl Summary {
+    fn of(
+        seen: Seen,
+        audit: &Audit,
+        outcome: Outcome,
+        rollback: bool,
+        versions: (String, String),
+    ) -> Self {
+        let wanted = if rollback {
+            Outcome::RolledBack
+        } else {
+            Outcome::Done
+        };
+        let pauses = if rollback { 2 } else { 1 };
+        let mut why = seen.failures.clone();
+        for (wrong, text) in [
+            (
+                outcome != wanted,
+                format!("the run ended as {outcome:?} instead of {wanted:?}"),
+            ),
+            (
+                audit.lost > 0,
+                format!("{} acknowledged rows are lost", audit.lost),
+            ),
+            (
+                audit.duplicated > 0,
+                format!("{} rows are there twice", audit.duplicated),
+            ),
+            (
+                audit.acknowledged == 0,
+                "no row was acknowledged: the load did not run".to_owned(),
+            ),
+            (
+                audit.pauses_ms.len() != pauses,
+                format!("{} switches instead of {pauses}", audit.pauses_ms.len()),
+            ),
+        ] {
+            if wrong {
+                why.push(text);
+            }
+        }
+        Self {
+            procedure: "rds-blue-green",
+            verdict: if why.is_empty() { "clean" } else { "failed" },
+            why,
+            write_pause_ms: audit.pauses_ms.first().copied(),
+            rollback_pause_ms: audit.pauses_ms.get(1).copied(),
+            rows_acknowledged: audit.acknowledged,
+            rows_lost: audit.lost,
+            rows_duplicated: audit.duplicated,
+            checks: Counts {
+                pass: seen.count(Verdict::Pass),
+                warn: seen.count(Verdict::Warn),
+                block: seen.count(Verdict::Block),
+            },
+            steps: seen.steps,
+            versions: Versions {
+                blue: versions.0,
+                green: versions.1,
+            },
+        }
+    }
+}
