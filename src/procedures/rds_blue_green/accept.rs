@@ -10,7 +10,7 @@ use crate::domain::{Node, Place, Sql};
 use crate::inspect::sequences;
 use crate::procedures::job::Direction;
 use crate::procedures::link::Link;
-use crate::procedures::switch::{REDIRECTED, redirect_action, run_hook};
+use crate::procedures::switch::{FENCED_AT, REDIRECTED, redirect_action, run_hook};
 use crate::procedures::{Job, unread};
 use crate::runbook::{
     Action, Context, FactKey, Facts, Probe, Progress, Risk, Step, StepError, StepInfo, StepResult,
@@ -77,6 +77,7 @@ impl Step for Redirect {
 /// Looks at the side in service: it takes writes, its sequences are beyond the old side's.
 pub struct FinalChecks {
     job: Arc<Job>,
+    link: Link,
     from: Node,
     to: Node,
     info: StepInfo,
@@ -89,6 +90,7 @@ impl FinalChecks {
         let info = info.risk(Risk::ReadOnly);
         Self {
             job: Arc::clone(job),
+            link: Link::new(job, direction),
             from: direction.publisher(),
             to: direction.subscriber(),
             info,
@@ -161,6 +163,47 @@ impl FinalChecks {
     }
 }
 
+impl FinalChecks {
+    /// Reads from the old link's slot, which nobody consumes any more, whether the old side took a change after its
+    /// fence row: that change would be acknowledged and lost.
+    async fn prove_nothing_after_the_fence(
+        &self,
+        ctx: &Context,
+        at: &Place,
+    ) -> Result<(), StepError> {
+        let old = Place::new(self.from.clone(), &at.database);
+        let Some(fenced_at) = ctx.facts().get(&FENCED_AT.of(self.from.as_str())) else {
+            return Ok(());
+        };
+        self.link.wait_for_worker_gone(ctx, at).await?;
+        let slot = self.job.slot(self.link.direction, &at.database);
+        let sql = Sql::new(include_str!("../../../assets/sql/switch/beyond_fence.sql"))
+            .literal("slot", &slot)
+            .literal("publication", self.job.publication())
+            .lsn("fenced_at", fenced_at);
+        let session = ctx.world.databases.dedicated(&old, "beyond-fence").await?;
+        let rows = session.query_within(&sql, Duration::from_secs(60)).await?;
+        let Some(row) = rows.first() else {
+            ctx.log(&format!("{old}: slot {slot} is gone already, so nothing beyond the fence row can be looked for"));
+            return Ok(());
+        };
+        let changes: i64 = row.get("changes")?;
+        ctx.proof(
+            changes == 0,
+            &format!("{old}: {changes} changes after its fence row"),
+        )?;
+        if changes == 0 {
+            return Ok(());
+        }
+        Err(StepError::Stop(format!(
+            "{old} took {changes} changes after its fence row at {fenced_at}: they are NOT on {to}. {to} is in service. \
+             Slot {slot} still holds them; read them with pg_logical_slot_peek_changes before going on, and bring them \
+             over by hand.",
+            to = self.to,
+        )))
+    }
+}
+
 #[async_trait]
 impl Step for FinalChecks {
     fn info(&self) -> &StepInfo {
@@ -179,6 +222,7 @@ impl Step for FinalChecks {
         for at in self.job.places(&self.to) {
             self.prove_writable(ctx, &at).await?;
             self.prove_sequences(ctx, &at).await?;
+            self.prove_nothing_after_the_fence(ctx, &at).await?;
         }
         Ok(StepResult::Done(format!("{} is in service", self.to)))
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Switch, sequences::DatabaseSequences};
-use crate::domain::{Place, Sql};
+use super::{FENCED_AT, Switch, sequences::DatabaseSequences};
+use crate::domain::{Lsn, Place, Sql};
 use crate::runbook::{Action, Context, StepError};
 
 impl Switch {
@@ -75,13 +75,19 @@ impl Switch {
         // A token of this attempt: the row of an earlier one that was taken back must not pass for it.
         let token = format!("{} {}", self.job.run, jiff::Timestamp::now());
         ctx.send_together(&self.fence_row_actions(&token)).await?;
+        let position = Sql::new("SELECT pg_current_wal_insert_lsn() AS lsn");
+        let from = self.server(&self.from());
+        let fenced_at = async {
+            let lsn: Lsn = ctx.read(&from, &position).await?.one()?.get("lsn")?;
+            ctx.learn(&FENCED_AT.of(self.from().as_str()), &lsn)
+        };
         let places = self.job.places(&self.to());
         let seen = futures_util::future::try_join_all(
             places.iter().map(|at| self.wait_for_token(ctx, at, &token)),
         );
         let limit = self.job.profile.budgets.drain;
-        let both = async { futures_util::try_join!(seen, self.read_sequences(ctx)) };
-        let (_, read) =
+        let both = async { futures_util::try_join!(seen, self.read_sequences(ctx), fenced_at) };
+        let (_, read, ()) =
             tokio::time::timeout(limit, both)
                 .await
                 .map_err(|_| StepError::TimedOut {

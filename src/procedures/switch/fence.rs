@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
-use crate::runbook::{Action, Context, Facts, PauseEvent, StepError};
+use crate::runbook::{Action, Context, Facts, PauseEvent, Reply, StepError};
 
 impl Switch {
     /// Remembers which of the roles can log in on the old side: only those get LOGIN on the new one.
@@ -54,22 +54,19 @@ impl Switch {
         let look = self.sessions_sql(false);
         let terminate = self.terminate_action();
         let (mut ended, mut rounds) = (0, 0);
-        let mut left = ctx.read(&at, &look).await?.len();
         loop {
-            ctx.pause(PauseEvent::Left {
-                sessions: left as u64,
-                bytes: 0,
-            })?;
-            if left == 0 {
-                return Ok(format!("{ended} sessions, {rounds} rounds"));
-            }
-            ended = ended.max(left);
             rounds += 1;
-            ctx.send(&terminate).await?;
+            if let Reply::Rows(rows) = ctx.send(&terminate).await? {
+                ended = ended.max(rows.len());
+            }
             for _ in 0..50 {
-                left = ctx.read(&at, &look).await?.len();
+                let left = ctx.read(&at, &look).await?.len();
+                ctx.pause(PauseEvent::Left {
+                    sessions: left as u64,
+                    bytes: 0,
+                })?;
                 if left == 0 {
-                    break;
+                    return Ok(format!("{ended} sessions, {rounds} rounds"));
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

@@ -33,6 +33,10 @@ pub const SWITCHED_AT: FactKey<Lsn> = FactKey::new("switched_at");
 /// Set once the redirect hook has come through.
 pub const REDIRECTED: FactKey<bool> = FactKey::new("redirected");
 
+/// Where the old side's log stood once its fence rows were committed: whatever it holds beyond was written past the
+/// fence and is not on the new side.
+pub const FENCED_AT: FactKey<Lsn> = FactKey::new("fenced_at");
+
 const PARTS: [&str; 8] = [
     "fence",
     "terminate",
@@ -77,15 +81,22 @@ impl Switch {
     }
 
     /// The pause up to the point of no return. Any error leads to taking back.
-    async fn close(&self, ctx: &Context, pause: &mut Pause<'_>) -> Result<Lsn, StepError> {
+    async fn close(&self, ctx: &Context, pause: &Pause<'_>) -> Result<Lsn, StepError> {
         pause.part(0, self.raise_fence(ctx)).await?;
         pause.part(1, self.end_sessions(ctx)).await?;
-        pause.part(2, self.prove_fence(ctx)).await?;
+        // Proof and drain ask different things of the same moment; GREEN opens only when both hold.
         let mut sequences = Vec::new();
-        pause.part(3, self.drain(ctx, &mut sequences)).await?;
-        pause.part(4, self.set_sequences(ctx, &sequences)).await?;
+        futures_util::try_join!(
+            pause.part(2, self.prove_fence(ctx)),
+            pause.part(3, self.drain(ctx, &mut sequences)),
+        )?;
         let mut switched_at = Lsn::default();
-        pause.part(5, self.stop_link(ctx, &mut switched_at)).await?;
+        // Asked once more: a session that was being let in when the fence went up may have shown itself only now.
+        futures_util::try_join!(
+            pause.part(4, self.set_sequences(ctx, &sequences)),
+            pause.part(5, self.stop_link(ctx, &mut switched_at)),
+            self.prove_fence(ctx),
+        )?;
         Ok(switched_at)
     }
 
@@ -187,8 +198,8 @@ impl Step for Switch {
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
-        let mut pause = Pause::begin(ctx, budget)?;
-        let closed = self.close(ctx, &mut pause).await;
+        let pause = Pause::begin(ctx, budget)?;
+        let closed = self.close(ctx, &pause).await;
         // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.
         let decided = match closed {
             Ok(at) if pause.left() > Duration::ZERO => ctx
@@ -301,7 +312,7 @@ impl<'a> Pause<'a> {
 
     /// Runs a sub-step within what is left of the budget, and tells how it went.
     async fn part(
-        &mut self,
+        &self,
         index: usize,
         work: impl Future<Output = Result<String, StepError>>,
     ) -> Result<(), StepError> {
