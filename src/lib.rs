@@ -16,5 +16,6 @@ pub mod ports;
 pub mod procedures;
 pub mod profile;
 pub mod rehearsal;
+pub mod report;
 pub mod runbook;
 pub mod tui;

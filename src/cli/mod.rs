@@ -62,6 +62,9 @@ pub enum Command {
     /// Compare the objects of both sides; exit code 1 when they differ
     Diff(DiffArgs),
 
+    /// The evidence of one run: who confirmed what, every statement, the write pause by sub-step
+    Report(ReportArgs),
+
     /// Disposable labs: real servers, an RDS stand-in, a profile for them
     Lab(LabArgs),
 

@@ -9,6 +9,7 @@ pub mod headless;
 pub mod lab;
 pub mod plan;
 pub mod rehearse;
+pub mod report;
 pub mod run;
 pub mod wire;
 
