@@ -8,6 +8,7 @@ mod escape;
 mod gather;
 mod html;
 mod markdown;
+mod pause;
 mod sections;
 
 use serde::Serialize;

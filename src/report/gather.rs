@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::sections::outcome_word;
 use super::{
-    CheckReport, Confirmation, Entry, FactReport, Guardrail, PausePart, PauseReport, Proof, Report,
-    Sent, Statement, StepOutcome, StepReport,
+    CheckReport, Confirmation, Entry, FactReport, Guardrail, PauseReport, Proof, Report, Sent,
+    Statement, StepOutcome, StepReport,
 };
 use crate::event::{Event, StepState, What};
 use crate::journal::RunView;
@@ -262,54 +263,14 @@ impl Gathering<'_> {
         {
             self.pause_began = Some(at);
             let begun = self.time(at);
-            self.report.pauses.push(PauseReport {
-                at: begun,
-                step,
-                budget_ms: *budget_ms,
-                took_us: None,
-                taken_back: false,
-                no_return_us: None,
-                parts: parts
-                    .iter()
-                    .map(|name| PausePart {
-                        name: name.clone(),
-                        from_us: None,
-                        took_us: None,
-                        detail: String::new(),
-                    })
-                    .collect(),
-            });
-            return;
-        }
-        let (Some(pause), Some(began)) = (self.report.pauses.last_mut(), self.pause_began) else {
-            return;
-        };
-        let since = u64::try_from(at.duration_since(began).as_micros()).ok();
-        match event {
-            PauseEvent::Begun { .. } | PauseEvent::Left { .. } => {}
-            PauseEvent::Part { index } => {
-                if let Some(part) = pause.parts.get_mut(*index) {
-                    part.from_us = since;
-                }
-            }
-            PauseEvent::PartDone {
-                index,
-                took_us,
-                detail,
-            } => {
-                if let Some(part) = pause.parts.get_mut(*index) {
-                    part.took_us = Some(*took_us);
-                    detail.clone_into(&mut part.detail);
-                }
-            }
-            PauseEvent::PointOfNoReturn => pause.no_return_us = since,
-            PauseEvent::Ended {
-                took_us,
-                taken_back,
-            } => {
-                pause.took_us = Some(*took_us);
-                pause.taken_back = *taken_back;
-            }
+            let pause = PauseReport::begun(begun, step, parts, *budget_ms);
+            self.report.pauses.push(pause);
+        } else if let (Some(pause), Some(began)) = (self.report.pauses.last_mut(), self.pause_began)
+        {
+            pause.go_on(
+                u64::try_from(at.duration_since(began).as_micros()).ok(),
+                event,
+            );
         }
     }
 
@@ -350,17 +311,5 @@ impl Gathering<'_> {
         known
             .next()
             .map_or_else(String::new, |known| known.title.clone())
-    }
-}
-
-/// An outcome as the command line spells it.
-pub(super) fn outcome_word(outcome: Option<crate::event::Outcome>) -> &'static str {
-    use crate::event::Outcome;
-    match outcome {
-        Some(Outcome::Done) => "done",
-        Some(Outcome::Parked) => "parked",
-        Some(Outcome::RolledBack) => "rolled-back",
-        Some(Outcome::Stuck) => "stuck",
-        None => "not ended",
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::gather::outcome_word;
 use super::{PauseReport, Report, StepOutcome, StepReport};
+use crate::event::Outcome;
 
 /// A heading and a table under it.
 pub(super) struct Section {
@@ -308,6 +308,17 @@ pub(super) fn duration(us: u64) -> String {
             seconds / 60 % 60,
             seconds % 60
         ),
+    }
+}
+
+/// An outcome as the command line spells it.
+pub(super) fn outcome_word(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Done) => "done",
+        Some(Outcome::Parked) => "parked",
+        Some(Outcome::RolledBack) => "rolled-back",
+        Some(Outcome::Stuck) => "stuck",
+        None => "not ended",
     }
 }
 
