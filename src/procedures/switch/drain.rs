@@ -1,58 +1,80 @@
 //! The drain: a row written on the fenced side and seen on the other proves that all before it has been applied there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{FENCED_AT, Switch, sequences::DatabaseSequences};
 use crate::domain::{Lsn, Place, Sql};
 use crate::runbook::{Action, Context, StepError};
 
+/// Lag at which waiting for less gains nothing: what a busy server writes between two confirmations.
+const SMALL: u64 = 64 * 1024;
+/// How long a pause that may begin waits for lag to become that small.
+const SETTLE: Duration = Duration::from_secs(5);
+
 impl Switch {
-    /// Refuses to begin a pause that could not end in time: too much lag, or a transaction that the fence would break.
-    pub(super) async fn refuse_if_behind(&self, ctx: &Context) -> Result<(), StepError> {
-        let budgets = &self.job.profile.budgets;
-        for database in &self.job.profile.databases {
-            let at = Place::new(self.from(), database);
-            let slot = self.job.slot(self.link.direction, database);
-            let sql =
-                Sql::new(include_str!("../../../assets/sql/switch/lag.sql")).literal("slot", &slot);
-            let rows = ctx.read(&at, &sql).await?;
-            let stop = |why: String| {
-                Err(StepError::Stop(format!(
-                    "{at}: {why}. Nothing was changed."
-                )))
-            };
-            let Some(row) = rows.first() else {
-                return stop(format!("slot {slot} is gone: the link cannot be drained"));
-            };
-            let lag: i64 = row.get("lag")?;
-            if lag < 0 {
-                return stop(format!(
-                    "slot {slot} is {lag} bytes ahead of the server's own log: commits are being skipped. GREEN must be \
-                     built again"
-                ));
+    /// Refuses to begin a pause that could not end in time, and waits a moment for lag to be as small as it gets: what
+    /// is behind when the fence goes up is what the pause is spent on.
+    pub(super) async fn settle(&self, ctx: &Context) -> Result<(), StepError> {
+        let began = Instant::now();
+        loop {
+            let mut lag = 0;
+            for database in &self.job.profile.databases {
+                lag = lag.max(
+                    self.refuse_if_behind(ctx, &Place::new(self.from(), database))
+                        .await?,
+                );
             }
-            if !row.get::<bool>("active")? {
-                return stop(format!(
-                    "slot {slot} has no consumer: the {} is down",
-                    self.link.direction.name()
-                ));
+            if lag <= SMALL || began.elapsed() > SETTLE {
+                return Ok(());
             }
-            if lag.unsigned_abs() > budgets.lag_to_enter.0 {
-                return stop(format!(
-                    "lag is {lag} bytes, above the {} at which a cutover may begin",
-                    budgets.lag_to_enter
-                ));
-            }
-            let oldest: f64 = row.get("oldest_transaction_s")?;
-            if oldest > budgets.longest_transaction.as_secs_f64() {
-                return stop(format!(
-                    "a transaction of {} has been open for {oldest:.0} s, longer than the {:?} allowed at the fence",
-                    row.opt::<String>("oldest_role")?.unwrap_or_default(),
-                    budgets.longest_transaction
-                ));
-            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(())
+    }
+
+    /// Bytes not applied yet; an error when there is too much of it, or a transaction that the fence would break.
+    async fn refuse_if_behind(&self, ctx: &Context, at: &Place) -> Result<u64, StepError> {
+        let budgets = &self.job.profile.budgets;
+        let slot = self.job.slot(self.link.direction, &at.database);
+        let sql =
+            Sql::new(include_str!("../../../assets/sql/switch/lag.sql")).literal("slot", &slot);
+        let rows = ctx.read(at, &sql).await?;
+        let stop = |why: String| {
+            Err(StepError::Stop(format!(
+                "{at}: {why}. Nothing was changed."
+            )))
+        };
+        let Some(row) = rows.first() else {
+            return stop(format!("slot {slot} is gone: the link cannot be drained"));
+        };
+        let lag: i64 = row.get("lag")?;
+        let Ok(behind) = u64::try_from(lag) else {
+            return stop(format!(
+                "slot {slot} is {lag} bytes ahead of the server's own log: commits are being skipped. GREEN must be built \
+                 again"
+            ));
+        };
+        if !row.get::<bool>("active")? {
+            return stop(format!(
+                "slot {slot} has no consumer: the {} is down",
+                self.link.direction.name()
+            ));
+        }
+        if behind > budgets.lag_to_enter.0 {
+            return stop(format!(
+                "lag is {lag} bytes, above the {} at which a cutover may begin",
+                budgets.lag_to_enter
+            ));
+        }
+        let oldest: f64 = row.get("oldest_transaction_s")?;
+        if oldest > budgets.longest_transaction.as_secs_f64() {
+            return stop(format!(
+                "a transaction of {} has been open for {oldest:.0} s, longer than the {:?} allowed at the fence",
+                row.opt::<String>("oldest_role")?.unwrap_or_default(),
+                budgets.longest_transaction
+            ));
+        }
+        // What is confirmed trails what is applied by the subscriber's next flush; only the latter costs the pause time.
+        Ok(u64::try_from(row.get::<i64>("unapplied")?).unwrap_or(0))
     }
 
     pub(super) fn fence_row_actions(&self, token: &str) -> Vec<Action> {

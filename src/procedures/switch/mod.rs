@@ -140,7 +140,7 @@ impl Switch {
         futures_util::future::try_join_all(places.iter().map(|place| ctx.read(place, &nothing)))
             .await?;
         self.remember_logins(ctx).await?;
-        self.refuse_if_behind(ctx).await
+        self.settle(ctx).await
     }
 }
 

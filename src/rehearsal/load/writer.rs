@@ -8,7 +8,8 @@ use super::record::Record;
 use crate::rehearsal::RehearsalError;
 use crate::rehearsal::lab::files;
 
-const RETRY: Duration = Duration::from_millis(5);
+/// As a connection pool would: patient enough not to be the load itself. Every refused login costs the server a process.
+const RETRY: Duration = Duration::from_millis(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
