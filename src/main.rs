@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use greenlight::cli::{Cli, Command};
 use greenlight::commands::{self, Ended, Failure};
+use greenlight::domain::visible_lines;
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or profile, or a server out of reach.
@@ -17,7 +18,8 @@ fn main() -> ExitCode {
     match start(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("greenlight: {failure}");
+            // Servers' messages and names are in it.
+            eprintln!("{}", visible_lines(&format!("greenlight: {failure}")));
             ExitCode::from(REFUSED)
         }
     }

@@ -76,32 +76,81 @@ fn the_readme_names_every_command() {
 }
 
 #[test]
-fn the_sample_profile_has_a_plan_in_three_forms() {
-    let sample = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/sample-profiles/rds-blue-green.toml"
-    );
-    let (code, out, err) = greenlight(&["plan", sample]);
-    assert_eq!(code, 0, "{err}");
-    assert!(out.contains("cut over shop-prod-blue"), "{out}");
-    let (code, out, _) = greenlight(&["plan", sample, "--markdown"]);
-    assert_eq!(code, 0);
-    assert!(out.starts_with("# rds-blue-green\n"), "{out}");
-    let (code, out, _) = greenlight(&["plan", sample, "--json"]);
-    assert_eq!(code, 0);
-    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(plan["procedure"], "rds-blue-green");
-    let steps = plan["phases"].as_array().unwrap().iter();
-    let steps: Vec<_> = steps
-        .flat_map(|phase| phase["steps"].as_array().unwrap())
+fn every_sample_profile_has_a_plan_in_three_forms() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-profiles");
+    let samples: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
         .collect();
-    assert!(steps.len() > 10, "{out}");
-    for step in &steps {
-        for key in ["id", "title", "why", "risk", "undo", "gate", "actions"] {
-            assert!(!step[key].is_null(), "{key} of {step}");
+    assert!(!samples.is_empty());
+    for sample in &samples {
+        let sample = sample.to_str().unwrap();
+        let (code, out, err) = greenlight(&["plan", sample, "--json"]);
+        assert_eq!(code, 0, "{sample}: {err}");
+        let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let procedure = plan["procedure"].as_str().unwrap();
+        assert!(sample.ends_with(&format!("{procedure}.toml")), "{sample}");
+        let steps = plan["phases"].as_array().unwrap().iter();
+        let steps: Vec<_> = steps
+            .flat_map(|phase| phase["steps"].as_array().unwrap())
+            .collect();
+        assert!(steps.len() > 10, "{out}");
+        for step in &steps {
+            for key in ["id", "title", "why", "risk", "undo", "gate", "actions"] {
+                assert!(!step[key].is_null(), "{key} of {step}");
+            }
+        }
+        assert!(steps.iter().any(|step| step["gate"]["kind"] == "phrase"));
+        let (code, out, err) = greenlight(&["plan", sample]);
+        assert_eq!(code, 0, "{sample}: {err}");
+        assert!(out.starts_with(procedure), "{out}");
+        let (code, page, err) = greenlight(&["plan", sample, "--markdown"]);
+        assert_eq!(code, 0, "{sample}: {err}");
+        assert!(page.starts_with(&format!("# {procedure}\n")), "{page}");
+        for step in &steps {
+            let title = step["title"].as_str().unwrap();
+            assert!(out.contains(title) && page.contains(title), "{title}");
         }
     }
-    assert!(steps.iter().any(|step| step["gate"]["kind"] == "phrase"));
+}
+
+#[test]
+fn a_server_out_of_reach_exits_with_2_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody serves this one, and only the system could.
+    let port = 1;
+    let profile = folder.path().join("away.toml");
+    let text = format!(
+        "procedure = \"rds-blue-green\"\nname = \"away\"\ndatabases = [\"shop\"]\n\
+         [blue]\nidentifier = \"away-blue\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+         [green]\nidentifier = \"away-green\"\nengine_version = \"17.10\"\n\
+         [connection]\nuser = \"dba\"\nsslmode = \"disable\"\n\
+         [replication]\nrole = \"rep\"\n\
+         [rds]\nregion = \"eu-central-1\"\nendpoint_url = \"http://127.0.0.1:{port}\"\n\
+         [fence]\nroles = [\"shop_app\"]\n"
+    );
+    std::fs::write(&profile, text).unwrap();
+    let profile = profile.to_str().unwrap();
+    let runs = folder.path().join("runs");
+    for args in [
+        &["check", profile][..],
+        &["check", profile, "--json"],
+        &[
+            "run",
+            profile,
+            "--headless",
+            "--runs-dir",
+            runs.to_str().unwrap(),
+        ],
+    ] {
+        let (code, out, err) = greenlight(args);
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {err}");
+        assert!(err.contains("BLUE"), "{args:?}: {err}");
+        assert!(
+            err.contains(&format!("127.0.0.1:{port}")),
+            "{args:?}: {err}"
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::adapters::postgres::Postgres;
 use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
 use crate::checks::{CheckContext, Moment, run_all};
 use crate::cli::CheckArgs;
-use crate::domain::Node;
+use crate::domain::{Node, Place, visible_char};
 use crate::ports::{Databases, RdsApi};
 use crate::profile::{PasswordSource, Profile, load};
 use crate::runbook::{CheckReport, CheckResult, Facts, Verdict, World};
@@ -36,6 +36,9 @@ pub async fn run(args: &CheckArgs) -> Ended {
             databases.set_address(&Node::blue(), &host, port);
         }
     }
+    // Without BLUE every question would come back unknown, with the same reason each.
+    let first = Place::new(Node::blue(), &profile.databases[0]);
+    databases.shared(&first).await?;
     let world = World {
         databases: Arc::new(databases),
         rds: Some(rds),
@@ -74,7 +77,10 @@ async fn ask(profile: &Profile, world: &World, quiet: bool) -> CheckReport {
     };
     let show = |result: CheckResult| {
         if !quiet && result.verdict == Verdict::Block {
-            eprintln!("{} blocks: {}", result.id, result.evidence);
+            eprintln!(
+                "{}",
+                shown(&format!("{} blocks: {}", result.id, result.evidence))
+            );
         }
     };
     run_all(&ctx, &show).await
@@ -111,9 +117,9 @@ fn table(report: &CheckReport) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Names come from databases: what could steer a terminal is left out.
+/// Names come from databases: what could steer a terminal is shown as a sign.
 fn shown(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control()).collect()
+    line.chars().map(visible_char).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::print;
+use crate::domain::visible_char;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::runbook::{PauseEvent, StepId, StepResult};
 
@@ -140,7 +141,7 @@ pub fn line(event: &Event) -> Option<String> {
         let _ = write!(line, "  {step}");
     }
     let _ = write!(line, "  {}", text.replace('\n', " "));
-    Some(line)
+    Some(line.chars().map(visible_char).collect())
 }
 
 fn words(what: &What) -> Option<String> {
@@ -241,4 +242,22 @@ pub fn operator() -> String {
         .to_string_lossy()
         .into_owned();
     format!("{user}@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use crate::event::{Event, What};
+
+    #[test]
+    fn a_line_stays_one_and_cannot_steer_a_terminal() {
+        let event = Event {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            step: None,
+            what: What::Log {
+                text: "role \u{1b}[2J\nx\r".to_owned(),
+            },
+        };
+        assert_eq!(line(&event).unwrap(), "00:00:00  role ␛[2J x␍");
+    }
 }

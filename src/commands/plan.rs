@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Ended, print, print_json};
 use crate::cli::PlanArgs;
+use crate::domain::visible_lines;
 use crate::procedures::rds_blue_green::build::Way;
 use crate::procedures::{self, Job};
 use crate::profile::{self, Route};
@@ -60,7 +61,7 @@ pub fn text(plan: &Plan) -> String {
         }
     }
     out.push('\n');
-    out
+    visible_lines(&out)
 }
 
 /// The same as Markdown, for a change request.
@@ -86,7 +87,7 @@ pub fn markdown(plan: &Plan) -> String {
             }
         }
     }
-    out
+    visible_lines(&out)
 }
 
 fn halves(plan: &Plan) -> impl Iterator<Item = (&'static str, &[PlanPhase])> {

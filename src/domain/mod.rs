@@ -6,6 +6,7 @@ mod node;
 mod size;
 pub mod sql;
 mod version;
+mod visible;
 
 pub use conninfo::Conninfo;
 pub use lsn::{Lsn, LsnError};
@@ -13,3 +14,4 @@ pub use node::{Node, Place};
 pub use size::{ByteSize, human_bytes, human_duration};
 pub use sql::Sql;
 pub use version::PgVersion;
+pub use visible::{visible_char, visible_lines};

@@ -2,29 +2,12 @@
 
 use std::fmt::Write as _;
 
-/// The text with control characters and those that hide or turn text made visible; `keep_lines` leaves line ends.
-fn visible(text: &str, keep_lines: bool) -> String {
-    let shown = |c: char| match c {
-        '\n' if keep_lines => c,
-        '\t' => ' ',
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}'..='\u{9f}'
-        | '\u{ad}'
-        | '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
-}
+use crate::domain::{visible_char, visible_lines};
 
 /// For an element's text or a quoted attribute of HTML and SVG.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in visible(text, true).chars() {
+    for c in visible_lines(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -40,7 +23,7 @@ pub(super) fn html(text: &str) -> String {
 /// For a cell of a Markdown table: on one line, and nothing in it is markup.
 pub(super) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in visible(text, false).chars() {
+    for c in text.chars().map(visible_char) {
         match c {
             // As entities: a backslash before these means different things to different readers of tables.
             '&' => out.push_str("&amp;"),
@@ -60,7 +43,7 @@ pub(super) fn markdown(text: &str) -> String {
 
 /// The same for something word for word: a code span where one can hold it, else the same by entities.
 pub(super) fn markdown_code(text: &str) -> String {
-    let text = visible(text, false);
+    let text: String = text.chars().map(visible_char).collect();
     if text.is_empty() {
         return text;
     }

@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("../../assets/text/report.css");
 /// Width of a chart's bars, its labels on the left, and the height of a line, in CSS pixels.
 const BARS: f64 = 560.0;
 const LABELS: f64 = 300.0;
-const NUMBERS: f64 = 110.0;
+const NUMBERS: f64 = 160.0;
 const LINE: usize = 22;
 
 /// The report as one page that needs nothing else.
@@ -114,7 +114,8 @@ fn planned_and_actual(out: &mut String, report: &Report) {
         };
         bar(out, line, LABELS, end(*actual), over);
         bar(out, line, LABELS, end(step.planned_ms), "planned");
-        number(out, line, &duration(actual * 1000));
+        let (actual, planned) = (duration(actual * 1000), duration(step.planned_ms * 1000));
+        number(out, line, &format!("{actual} of {planned}"));
     }
     out.push_str("</svg>\n");
 }

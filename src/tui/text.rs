@@ -5,32 +5,18 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::domain::visible_char;
+
 /// The text with nothing in it that could steer a terminal or turn its reading direction.
 ///
 /// A line end becomes `␊` and other control characters their signs, so that a name that holds one can be seen for what
 /// it is. Characters that turn or hide text become `�`.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| shown(c) == c) {
+    if text.chars().all(|c| visible_char(c) == c) {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(text.chars().map(shown).collect())
-    }
-}
-
-fn shown(c: char) -> char {
-    match c {
-        '\t' => ' ',
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}'..='\u{9f}'
-        | '\u{ad}'
-        | '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
-        c => c,
+        Cow::Owned(text.chars().map(visible_char).collect())
     }
 }
 
