@@ -1,0 +1,8 @@
+//! The whole procedure, by the real binary, against real servers with writers on them.
+
+mod crash;
+mod pause;
+mod refusals;
+mod start_lsn;
+mod support;
+mod whole;

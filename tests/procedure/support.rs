@@ -1,0 +1,329 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+pub const BLUE: &str = "BLUE";
+pub const GREEN: &str = "GREEN";
+pub const DATABASES: [&str; 2] = ["shop", "billing"];
+pub const FENCED: [&str; 3] = ["shop_app", "shop_report", "App-Three"];
+
+/// Confirms every gate up to the cutover.
+pub const TO_THE_CUTOVER: [&str; 2] = ["build.snapshot=x", "catch-up.enable=x"];
+pub const CUT_OVER: &str = "cutover.switch=cut over shop-blue";
+pub const ROLL_BACK: &str = "rollback.switch=roll back to shop-blue";
+pub const FINISH: &str = "finish.unlink=finish shop-blue";
+
+pub const DONE: Option<i32> = Some(0);
+pub const REFUSED: Option<i32> = Some(2);
+pub const PARKED: Option<i32> = Some(3);
+pub const ROLLED_BACK: Option<i32> = Some(4);
+pub const KILLED: Option<i32> = None;
+
+/// A lab with writers, and a folder for its runs. Dropped, it is taken down.
+pub struct Lab {
+    scratch: tempfile::TempDir,
+    blue: Config,
+}
+
+/// How a call of `greenlight` ended; no code when it was killed.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub said: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn with(self, code: Option<i32>) -> Self {
+        assert_eq!(self.code, code, "{}", self.said);
+        self
+    }
+
+    #[track_caller]
+    pub fn saying(self, words: &str) -> Self {
+        assert!(self.said.contains(words), "no {words:?} in:\n{}", self.said);
+        self
+    }
+}
+
+impl Lab {
+    pub async fn up(writers: usize) -> Self {
+        let scratch = tempfile::Builder::new()
+            .prefix("gl-run-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()
+            .expect("scratch");
+        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+            .args(["lab", "up", "--json", "--load", &writers.to_string()])
+            .arg("--dir")
+            .arg(scratch.path().join("lab"))
+            .output()
+            .await
+            .expect("greenlight");
+        assert!(output.status.success(), "{output:?}");
+        let up: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let url = up["nodes"][0]["url"].as_str().expect("url");
+        let blue = url.parse().expect("url");
+        Self { scratch, blue }
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.scratch.path().join("lab")
+    }
+
+    pub fn profile(&self) -> PathBuf {
+        self.dir().join("profile.toml")
+    }
+
+    /// Replaces words of the profile; what was there before comes back.
+    pub fn edit_profile(&self, from: &str, to: &str) -> String {
+        let before = std::fs::read_to_string(self.profile()).expect("profile");
+        assert!(before.contains(from), "no {from:?} in:\n{before}");
+        std::fs::write(self.profile(), before.replace(from, to)).expect("profile");
+        before
+    }
+
+    /// Adds tables to the profile.
+    pub fn add_to_profile(&self, text: &str) {
+        let before = std::fs::read_to_string(self.profile()).expect("profile");
+        std::fs::write(self.profile(), format!("{before}\n{text}\n")).expect("profile");
+    }
+
+    fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        command
+            .args(args)
+            .arg("--headless")
+            .args(confirmed.iter().flat_map(|given| ["--confirm", given]))
+            .env("GREENLIGHT_RUNS", self.scratch.path().join("runs"))
+            .env_remove("GREENLIGHT_FAULT")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(fault) = fault {
+            command.env("GREENLIGHT_FAULT", fault);
+        }
+        command
+    }
+
+    async fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
+        let output = self.command(args, confirmed, fault).output().await;
+        let output = output.expect("greenlight");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended {
+            code: output.status.code(),
+            said: text(&output.stdout) + &text(&output.stderr),
+        }
+    }
+
+    pub async fn run(&self, confirmed: &[&str]) -> Ended {
+        self.run_with(confirmed, None).await
+    }
+
+    pub async fn run_with(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
+        let profile = self.profile();
+        let profile = profile.to_str().expect("path");
+        self.call(&["run", profile], confirmed, fault).await
+    }
+
+    pub async fn resume(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
+        self.call(&["resume", &self.newest_run()], confirmed, fault)
+            .await
+    }
+
+    /// A resume under way, its lines on a pipe.
+    pub fn resuming(&self, confirmed: &[&str]) -> Child {
+        self.command(&["resume", &self.newest_run()], confirmed, None)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("greenlight")
+    }
+
+    pub async fn roll_back(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
+        self.call(&["rollback", &self.newest_run()], confirmed, fault)
+            .await
+    }
+
+    /// A run up to and with the cutover, parked before the way back is closed.
+    pub async fn cut_over(&self) -> Ended {
+        let confirmed = [&TO_THE_CUTOVER[..], &[CUT_OVER]].concat();
+        let ended = self.run(&confirmed).await;
+        ended
+            .with(PARKED)
+            .saying("finish.unlink  waits for the phrase")
+    }
+
+    /// The run that was begun last.
+    pub fn newest_run(&self) -> String {
+        let runs = std::fs::read_dir(self.scratch.path().join("runs")).expect("runs");
+        let newest = runs
+            .flatten()
+            .filter(|entry| entry.path().join("journal.jsonl").is_file())
+            .max_by_key(|entry| {
+                let written = entry.path().join("plan.json").metadata();
+                written.and_then(|m| m.modified()).expect("time")
+            });
+        let newest = newest.expect("a run").file_name();
+        newest.into_string().expect("id")
+    }
+
+    /// What the newest run learnt last under this name.
+    pub fn fact(&self, name: &str) -> Option<Value> {
+        let journal = self.scratch.path().join("runs").join(self.newest_run());
+        let text = std::fs::read_to_string(journal.join("journal.jsonl")).expect("journal");
+        let facts = text.lines().filter_map(|line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            find_fact(&event, name)
+        });
+        facts.last()
+    }
+
+    /// GREEN's port, once a run knows it.
+    pub fn green_port(&self) -> Option<u16> {
+        u16::try_from(self.fact("port[GREEN]")?.as_u64()?).ok()
+    }
+
+    /// A superuser's session.
+    pub async fn connect(&self, node: &str, database: &str) -> Client {
+        let mut config = self.blue.clone();
+        config.dbname(database);
+        if node == GREEN {
+            let port = self.green_port().expect("GREEN is known");
+            let password = self.blue.get_password().expect("password");
+            config = Config::new();
+            config
+                .host("127.0.0.1")
+                .port(port)
+                .user("lab_admin")
+                .password(password)
+                .dbname(database);
+        }
+        let (client, connection) = config.connect(NoTls).await.expect("connect");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// The first column of what a superuser is answered.
+    pub async fn ask(&self, node: &str, database: &str, sql: &str) -> Vec<String> {
+        let client = self.connect(node, database).await;
+        let answer = client.simple_query(sql).await;
+        let rows = answer.unwrap_or_else(|e| panic!("{node} {database}: {e:?}: {sql}"));
+        let rows = rows.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    /// Who may log in on a server.
+    pub async fn logins(&self, node: &str) -> BTreeSet<String> {
+        let sql =
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname NOT LIKE 'greenlight%'";
+        self.ask(node, "postgres", sql).await.into_iter().collect()
+    }
+
+    /// True when one of the fenced roles may log in.
+    pub async fn is_open(&self, node: &str) -> bool {
+        let logins = self.logins(node).await;
+        FENCED.iter().any(|&role| logins.contains(role))
+    }
+
+    /// What the tool made on a server and is still there; the replication role stays by design.
+    pub async fn left_over(&self, node: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for database in DATABASES {
+            let sql = "SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database() \
+                UNION ALL SELECT 'publication ' || pubname FROM pg_publication \
+                UNION ALL SELECT 'subscription ' || subname FROM pg_subscription \
+                UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname LIKE 'greenlight%' \
+                UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin";
+            found.extend(self.ask(node, database, sql).await);
+        }
+        found
+    }
+
+    pub async fn audit(&self) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+            .args(["lab", "audit", "--json", "--dir"])
+            .arg(self.dir())
+            .output()
+            .await
+            .expect("greenlight");
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The writers go on where applications are pointed at, and nothing of theirs is lost or there twice.
+    pub async fn assert_nothing_lost(&self) {
+        let before = self.audit().await["acknowledged"].as_u64();
+        let mut audit = self.audit().await;
+        for _ in 0..300 {
+            if audit["acknowledged"].as_u64() > before.map(|n| n + 20) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            audit = self.audit().await;
+        }
+        assert!(
+            audit["acknowledged"].as_u64() > before.map(|n| n + 20),
+            "the writers stand still: {audit}"
+        );
+        assert_eq!(
+            (&audit["lost"], &audit["duplicated"]),
+            (&0.into(), &0.into()),
+            "{audit}"
+        );
+    }
+
+    /// The application's password, from the endpoint file.
+    pub fn application_password(&self) -> String {
+        let url = std::fs::read_to_string(self.dir().join("endpoint")).expect("endpoint");
+        let config: Config = url.trim().parse().expect("url");
+        let password = config.get_password().expect("password").to_vec();
+        String::from_utf8(password).expect("text")
+    }
+
+    /// Every secret of the lab.
+    pub fn secrets(&self) -> Vec<String> {
+        let passfile = std::fs::read_to_string(self.dir().join("passfile")).expect("passfile");
+        let last = |line: &str| line.rsplit(':').next().unwrap_or_default().to_owned();
+        passfile
+            .lines()
+            .map(last)
+            .chain([self.application_password()])
+            .collect()
+    }
+
+    pub fn runs(&self) -> PathBuf {
+        self.scratch.path().join("runs")
+    }
+}
+
+fn find_fact(event: &Value, name: &str) -> Option<Value> {
+    match event {
+        Value::Object(map) if map.get("event").is_some_and(|e| e == "fact") => {
+            (map.get("name")? == name).then(|| map.get("value").cloned())?
+        }
+        Value::Object(map) => map.values().find_map(|inner| find_fact(inner, name)),
+        _ => None,
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        take_down(&self.dir());
+    }
+}
+
+fn take_down(dir: &Path) {
+    let _ = std::process::Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        .args(["lab", "down", "--dir"])
+        .arg(dir)
+        .stderr(Stdio::null())
+        .status();
+}
