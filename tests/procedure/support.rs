@@ -176,11 +176,11 @@ impl Lab {
     pub fn fact(&self, name: &str) -> Option<Value> {
         let journal = self.scratch.path().join("runs").join(self.newest_run());
         let text = std::fs::read_to_string(journal.join("journal.jsonl")).expect("journal");
-        let facts = text.lines().filter_map(|line| {
+        let mut facts = text.lines().rev().filter_map(|line| {
             let event: Value = serde_json::from_str(line).ok()?;
             find_fact(&event, name)
         });
-        facts.last()
+        facts.next()
     }
 
     /// GREEN's port, once a run knows it.
