@@ -27,7 +27,7 @@ pub const CHECKS: &[Check] = &[
         .remedy("Raise [budgets] write_pause, run the tool nearer to the servers, or make the redirect hook quicker."),
     Check::warn("data-compare-live", "Samples of the data are the same", GATE, Ask::custom(Needs::Green, "BLUE, GREEN", compare))
         .why("Rows that differ although the lag is zero were written on GREEN, or skipped.")
-        .remedy("Compare in full (greenlight compare), copy the table again, and find out who wrote on GREEN."),
+        .remedy("Compare the tables in full, copy the table again, and find out who wrote on GREEN."),
     Check::block("dump-tool-version", "pg_dump of this host is new enough", EARLY, Ask::custom(Needs::Nothing, "tool", dump))
         .why("An older pg_dump refuses a newer server: a schema could not be fetched when something must be mended by hand.")
         .remedy("Install the client of the target's major; this procedure itself does not need it."),
