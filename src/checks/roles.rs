@@ -19,7 +19,7 @@ pub const CHECKS: &[Check] = &[
         .remedy("Connect as the RDS master user (rds_superuser), elsewhere as a superuser."),
     Check::block("tool-role-power-green", "The tool's role may subscribe", BUILT, Ask::databases(On::Green, sql!("tool-role-power-green"), power_green))
         .why("Subscriptions and replication origins need a superuser, on RDS the master user.")
-        .remedy("Connect as the RDS master user or a superuser; from 16 on GRANT pg_create_subscription, CREATE on the database and EXECUTE on pg_replication_origin_advance(text, pg_lsn) will do."),
+        .remedy("Connect as the RDS master user or a superuser; from 16 on GRANT pg_create_subscription, pg_monitor, CREATE on the database and EXECUTE on pg_replication_origin_advance(text, pg_lsn) will do."),
     Check::block("app-roles-alterable", "The fenced roles can be altered", ALWAYS, Ask::server(On::Each, sql!("app-roles-alterable"), listed!("every fenced role can be altered", "role that cannot be fenced", "roles that cannot be fenced")))
         .why("From 16 on CREATEROLE needs ADMIN OPTION on each role: LOGIN could be taken on BLUE and not given on GREEN, in the middle of the cutover.")
         .remedy("Correct [fence] roles, or GRANT the role to the tool's WITH ADMIN OPTION."),

@@ -7,7 +7,7 @@ use super::catalogue::{BUILT, BUILT_AND_GATE, listed, sql};
 use super::check::Check;
 use super::finding::Finding;
 use super::judge::Judged;
-use super::known::{SNAPSHOT_BRACKET, START_LSN};
+use super::known::{SLOT_LSN, SNAPSHOT_BRACKET, START_LSN};
 use crate::domain::{Lsn, Node, Sql};
 use crate::ports::Rows;
 
@@ -92,7 +92,10 @@ fn bracket(asked: &Asked<'_>, rows: &Rows) -> Judged {
     let Some(row) = rows.first() else {
         return Ok(Finding::fail("BLUE's slot is not there"));
     };
-    let (slot, insert): (Lsn, Lsn) = (row.get("slot_lsn")?, row.get("insert_lsn")?);
+    // Once apply reads from the slot its position moves on: what counts is where the slot was made.
+    let made = asked.ctx.facts.get(&SLOT_LSN.of(&asked.place.database));
+    let slot = made.map_or_else(|| row.get("slot_lsn"), Ok)?;
+    let insert: Lsn = row.get("insert_lsn")?;
     let outside = |low: Lsn, high: Lsn| start < low || start > high;
     if outside(slot, insert) {
         return Ok(Finding::fail(format!(

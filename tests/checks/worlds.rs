@@ -1,20 +1,19 @@
-use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
-use greenlight::checks::{CheckContext, Moment, run_all};
+use greenlight::checks::{CheckContext, Moment};
 use greenlight::domain::Node;
 use greenlight::profile::Profile;
 use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
-use greenlight::runbook::{CheckReport, Facts};
+use greenlight::runbook::Facts;
 use secrecy::SecretString;
 
+use crate::proof::{Proof, has_found};
 use crate::statements::{profile, world};
 
-const RUN: &str = "r1";
+pub const RUN: &str = "r1";
 
-async fn builder(major: u32) -> ClusterBuilder {
+pub async fn builder(major: u32) -> ClusterBuilder {
     let install = fetch::server(major, &[], &|_| ())
         .await
         .expect("a PostgreSQL");
@@ -23,7 +22,7 @@ async fn builder(major: u32) -> ClusterBuilder {
         .setting("max_prepared_transactions", "5")
 }
 
-fn databases(blue: &Cluster, green: Option<&Cluster>) -> Postgres {
+pub fn databases(blue: &Cluster, green: Option<&Cluster>) -> Postgres {
     let login = || Login::local("postgres", Password::Given("secret".to_owned().into()));
     let all = Postgres::new(RUN, Limits::default()).with_node(
         &Node::blue(),
@@ -37,32 +36,7 @@ fn databases(blue: &Cluster, green: Option<&Cluster>) -> Postgres {
     }
 }
 
-async fn round(
-    blue: &Cluster,
-    green: Option<&Cluster>,
-    profile: &Profile,
-    facts: &Facts,
-    password: &str,
-    moment: Moment,
-) -> CheckReport {
-    let world = world(databases(blue, green));
-    let password: SecretString = password.to_owned().into();
-    let ctx = CheckContext {
-        profile,
-        world: &world,
-        facts,
-        run: RUN,
-        moment,
-        replication_password: Some(&password),
-        run_dir: None,
-    };
-    let handed_over = Mutex::new(0);
-    let report = run_all(&ctx, &|_| *handed_over.lock().expect("no panic") += 1).await;
-    assert_eq!(*handed_over.lock().expect("no panic"), report.checks.len());
-    report
-}
-
-async fn all(cluster: &Cluster, database: &str, statements: &[&str]) {
+pub async fn all(cluster: &Cluster, database: &str, statements: &[&str]) {
     for statement in statements {
         cluster
             .sql(database, statement)
@@ -71,28 +45,8 @@ async fn all(cluster: &Cluster, database: &str, statements: &[&str]) {
     }
 }
 
-/// The checks that found what they are there to find, and did not merely fail to ask.
-fn found(report: &CheckReport) -> BTreeSet<String> {
-    let bad = report.checks.iter().filter(|c| {
-        // These tests have no RDS control plane.
-        assert!(!c.unknown || c.node == "RDS", "{c:?}");
-        !c.unknown && !c.remedy.is_empty()
-    });
-    bad.map(|c| c.id.clone()).collect()
-}
-
-fn assert_found(report: &CheckReport, expected: &[&str]) {
-    let found = found(report);
-    let silent: Vec<_> = expected.iter().filter(|id| !found.contains(**id)).collect();
-    assert!(
-        silent.is_empty(),
-        "these found nothing: {silent:?} in {:#?}",
-        report.checks
-    );
-}
-
 /// Conditions that `a_bad_blue_is_found_out` makes on a real server.
-pub const ON_A_BAD_BLUE: &[&str] = &[
+const ON_A_BAD_BLUE: &[&str] = &[
     "single-operator-lock",
     "app-roles-alterable",
     "app-role-inventory",
@@ -130,8 +84,7 @@ pub const ON_A_BAD_BLUE: &[&str] = &[
     "replica-identity-full-cost",
 ];
 
-#[tokio::test]
-async fn a_bad_blue_is_found_out() {
+pub async fn a_bad_blue_is_found_out(proof: &Proof) {
     let blue = builder(15)
         .await
         .setting("wal_level", "replica")
@@ -206,25 +159,41 @@ async fn a_bad_blue_is_found_out() {
         .expect("a lock");
     tokio::time::sleep(Duration::from_millis(1500)).await;
 
+    let bad = bad_profile();
+    let world = world(databases(&blue, None));
+    let password: SecretString = "repl".to_owned().into();
+    let ctx = CheckContext {
+        profile: &bad,
+        world: &world,
+        facts: &Facts::default(),
+        run: RUN,
+        moment: Moment::Preflight,
+        replication_password: Some(&password),
+        run_dir: None,
+    };
+    let report = proof.all(&ctx).await;
+    for check in &report.checks {
+        // There is no RDS control plane here.
+        assert!(!check.unknown || check.node == "RDS", "{check:?}");
+    }
+    let silent: Vec<_> = ON_A_BAD_BLUE
+        .iter()
+        .filter(|id| !report.checks.iter().any(|c| c.id == **id && has_found(c)))
+        .collect();
+    assert!(silent.is_empty(), "{silent:?} found nothing: {report:#?}");
+    assert!(!report.passes());
+}
+
+fn bad_profile() -> Profile {
     let mut bad = profile();
     bad.fence.roles.push("nobody_of_that_name".to_owned());
     bad.budgets.longest_transaction = Duration::ZERO;
     bad.budgets.write_pause = Duration::from_micros(1);
-    bad.green.engine_version = "14.1".to_owned();
+    "14.1".clone_into(&mut bad.green.engine_version);
     bad.thresholds.wal_space = None;
     bad.hooks.redirect = Some(greenlight::profile::Hook {
         argv: vec!["/usr/local/bin/pgbouncer-switch".to_owned()],
         limit: Duration::from_secs(5),
     });
-    let report = round(
-        &blue,
-        None,
-        &bad,
-        &Facts::default(),
-        "repl",
-        Moment::Preflight,
-    )
-    .await;
-    assert_found(&report, ON_A_BAD_BLUE);
-    assert!(!report.passes());
+    bad
 }

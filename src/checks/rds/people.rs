@@ -1,5 +1,7 @@
 //! What the control plane tells only in part: the rest a person has to confirm.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use jiff::{Timestamp, ToSpan};
 
@@ -13,18 +15,26 @@ use crate::profile::{Budgets, Hook};
 /// A certificate that ends within this many hours is worth a word.
 const CERTIFICATE_HOURS: i64 = 90 * 24;
 
+/// What RDS's own waiter gives an instance, which is too little for a large one.
+const WAITER: Duration = Duration::from_secs(30 * 60);
+
 pub(super) fn ask_pollers<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
     async move { answer(pollers(&asking.ctx.profile.budgets)) }.boxed()
 }
 
 fn pollers(budgets: &Budgets) -> Finding {
     let long = human_duration;
-    Finding::pass(format!(
+    let seen = format!(
         "asked every 15 s until: snapshot {}, upgrade {}, restore {}",
         long(budgets.snapshot),
         long(budgets.upgrade),
         long(budgets.restore)
-    ))
+    );
+    if budgets.snapshot.min(budgets.upgrade).min(budgets.restore) < WAITER {
+        Finding::fail(format!("{seen}; RDS's own waiter allows 30 minutes"))
+    } else {
+        Finding::pass(seen)
+    }
 }
 
 pub(super) fn ask_network<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
@@ -157,15 +167,15 @@ pub(super) fn ask_native<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
 }
 
 fn native(blue: &Instance) -> Finding {
-    let against = if blue.managed_master_secret {
-        "it does not fit here: the master password is managed by Secrets Manager"
-    } else {
-        "it fits where no way back after the switch is wanted, no slots or links of others must live on, every table has \
-         a key, and there are no large objects"
-    };
-    Finding::pass(format!(
-        "AWS's own Blue/Green renames endpoints for you; {against}"
-    ))
+    if blue.managed_master_secret {
+        return Finding::fail(
+            "AWS's own Blue/Green does not fit here: the master password is managed by Secrets Manager",
+        );
+    }
+    Finding::pass(
+        "AWS's own Blue/Green renames endpoints for you; it fits where no way back after the switch is wanted, no slots \
+         or links of others must live on, every table has a key, and there are no large objects",
+    )
 }
 
 pub(super) fn ask_lifecycle<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
@@ -173,11 +183,15 @@ pub(super) fn ask_lifecycle<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
 }
 
 fn lifecycle(blue: &Instance) -> Finding {
-    Finding::pass(match &blue.lifecycle_support {
-        Some(option) => format!("BLUE and GREEN: {option}"),
-        None => "RDS does not tell BLUE's life-cycle option; GREEN gets the account's default"
-            .to_owned(),
-    })
+    match &blue.lifecycle_support {
+        Some(option) if option.ends_with("-disabled") => Finding::fail(format!(
+            "BLUE and GREEN: {option}; past the end of a major's life RDS upgrades it by itself"
+        )),
+        Some(option) => Finding::pass(format!("BLUE and GREEN: {option}")),
+        None => Finding::pass(
+            "RDS does not tell BLUE's life-cycle option; GREEN gets the account's default",
+        ),
+    }
 }
 
 #[cfg(test)]
