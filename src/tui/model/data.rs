@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use crate::event::{Event, What};
 
-/// The data compare, as the procedure's facts carry it: the shape of `greenlight compare --json`.
+/// The data compare, as the procedure's facts carry it.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
     /// The tables compared, those that differ first.

@@ -11,12 +11,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let tables = &scene.model.data.tables;
     if tables.is_empty() {
-        super::empty(
-            scene,
-            area,
-            buf,
-            "No data has been compared yet. `greenlight compare PROFILE` compares all of it.",
-        );
+        super::empty(scene, area, buf, "No data has been compared in this run.");
         return;
     }
     let area = Rect {
