@@ -1,6 +1,7 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
 mod crash;
+mod on_the_way;
 mod pause;
 mod refusals;
 mod start_lsn;

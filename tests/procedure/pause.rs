@@ -26,7 +26,7 @@ async fn a_pause_that_cannot_end_is_taken_back() {
             .batch_execute("SELECT 1 FROM greenlight.fence FOR UPDATE")
             .await
             .expect("lock");
-        let run = lab.resuming(&[CUT_OVER]);
+        let run = lab.resuming(&[CUT_OVER], None);
         while lab.is_open(BLUE).await {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

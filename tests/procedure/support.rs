@@ -136,8 +136,8 @@ impl Lab {
     }
 
     /// A resume under way, its lines on a pipe.
-    pub fn resuming(&self, confirmed: &[&str]) -> Child {
-        self.command(&["resume", &self.newest_run()], confirmed, None)
+    pub fn resuming(&self, confirmed: &[&str], fault: Option<&str>) -> Child {
+        self.command(&["resume", &self.newest_run()], confirmed, fault)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
