@@ -7,6 +7,7 @@ pub mod diff;
 pub mod fetch;
 pub mod headless;
 pub mod lab;
+pub mod notify;
 pub mod plan;
 pub mod rehearse;
 pub mod report;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::headless::{Answers, Printing, attend, operator};
+use super::notify::notified;
 use super::wire::{CutoverChecks, Wired};
 use super::{Ended, Failure};
 use crate::adapters::Live;
@@ -142,6 +143,8 @@ impl Ready {
     ) -> Result<Self, Failure> {
         let profile = &wired.profile;
         let (events_out, events) = mpsc::unbounded_channel();
+        let hook = profile.hooks.notify.clone().filter(|_| !dry_run);
+        let events = notified(hook, &run.id, Arc::clone(&wired.world.commands), events);
         let (intents, intents_in) = mpsc::unbounded_channel();
         let target = PgVersion::from_dotted(&profile.green.engine_version);
         let header = tui::Header {
