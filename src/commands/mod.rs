@@ -5,6 +5,8 @@ pub mod check;
 pub mod completions;
 pub mod diff;
 pub mod fetch;
+pub mod gauges;
+pub mod guardrails;
 pub mod headless;
 pub mod lab;
 pub mod notify;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::gauges::Lookout;
 use super::headless::{Answers, Printing, attend, operator};
 use super::notify::notified;
 use super::wire::{CutoverChecks, Wired};
@@ -31,6 +32,8 @@ pub struct Ready {
     intents: mpsc::UnboundedSender<Intent>,
     objects: watch::Receiver<Option<Arc<ObjectDiff>>>,
     header: tui::Header,
+    lookout: Lookout,
+    gauges: watch::Receiver<Gauges>,
     /// Held as long as the run is driven: another operator is told who is at work.
     lock: Arc<dyn Session>,
 }
@@ -153,6 +156,17 @@ impl Ready {
             green_version: target
                 .map_or_else(|| profile.green.engine_version.clone(), |v| v.to_string()),
         };
+        let (trips_out, trips) = mpsc::unbounded_channel();
+        let (gauges_out, gauges) = watch::channel(Gauges::default());
+        let lookout = Lookout {
+            profile: Arc::clone(profile),
+            world: wired.world.clone(),
+            run: run.id.clone(),
+            journal: run.journal(),
+            lock: Arc::clone(&lock),
+            gauges: gauges_out,
+            trips: trips_out,
+        };
         let drive = Drive {
             runbook: Arc::new(runbook),
             executor: Arc::new(Live::new(&wired.world)),
@@ -164,7 +178,7 @@ impl Ready {
             }),
             run,
             intents: intents_in,
-            trips: None,
+            trips: Some(trips),
             events: events_out,
             cancel: cancel_on_signals()?,
             first,
@@ -183,6 +197,8 @@ impl Ready {
             intents,
             objects,
             header,
+            lookout,
+            gauges,
             lock,
         })
     }
@@ -225,6 +241,7 @@ impl Ready {
         seen: impl FnMut(&Event),
     ) -> Outcome {
         let rehearsal = self.drive.header.rehearsal;
+        let lookout = tokio::spawn(self.lookout.keep());
         let engine = tokio::spawn(drive(self.drive));
         attend(
             answers,
@@ -236,20 +253,21 @@ impl Ready {
         )
         .await;
         let outcome = engine.await.unwrap_or(Outcome::Stuck);
+        lookout.abort();
         drop(self.lock);
         outcome
     }
 
     /// Drives the run on the screen.
     pub async fn on_screen(self, theme: ThemeName) -> Result<Outcome, Failure> {
-        let (_gauges_out, gauges) = watch::channel(Gauges::default());
         let run = self.drive.run.id.clone();
         let export_dir = self.drive.run.dir.clone();
+        let lookout = tokio::spawn(self.lookout.keep());
         let engine = tokio::spawn(drive(self.drive));
         let wizard = tui::Wizard {
             header: self.header,
             events: self.events,
-            gauges,
+            gauges: self.gauges,
             objects: self.objects,
             intents: Some(self.intents.clone()),
             options: tui::Options {
@@ -262,6 +280,7 @@ impl Ready {
         // The screen is gone; the action in hand comes to its end, then the run is parked.
         let _ = self.intents.send(Intent::Park);
         let outcome = engine.await.unwrap_or(Outcome::Stuck);
+        lookout.abort();
         drop(self.lock);
         left?;
         let way_on = match outcome {

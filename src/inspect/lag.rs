@@ -123,6 +123,9 @@ impl Sampler {
                 before.and_then(|(then, wal)| per_second(row.wal.bytes_since(wal), at, then));
             gauges.wal_rate = gauges.wal_rate.or(rate);
         }
+        if row.confirmed.is_none() && row.kept_from.is_none() {
+            return;
+        }
         // Below zero when the slot stands beyond the end of the WAL: all up to there would be skipped without a word.
         let lag_bytes = row
             .confirmed
@@ -148,6 +151,29 @@ impl Sampler {
         };
         gauges.links.insert(database.to_owned(), link);
     }
+}
+
+/// What a write pause would take now: its statements' round trips, a little for every session that is ended, and the
+/// lag at the present rate of apply. `None` while there is no link, or nothing tells how fast it applies.
+#[must_use]
+pub fn pause_forecast(gauges: &Gauges) -> Option<Duration> {
+    /// Statements that wait for one another, the sequences included.
+    const ROUND_TRIPS: u32 = 10;
+    const PER_SESSION: Duration = Duration::from_millis(1);
+    let round_trip = gauges.round_trip.iter().flatten().max()?;
+    let drains = gauges.links.values().map(|link| {
+        let lag = link.lag_bytes?.max(0) as f64;
+        if lag == 0.0 {
+            return Some(Duration::ZERO);
+        }
+        Duration::try_from_secs_f64(lag / link.apply_rate?).ok()
+    });
+    let drain = drains.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    let sessions = u32::try_from(gauges.sessions_blue.unwrap_or(0)).unwrap_or(u32::MAX);
+    let ending = PER_SESSION.checked_mul(sessions)?;
+    (*round_trip * ROUND_TRIPS)
+        .checked_add(ending)?
+        .checked_add(drain)
 }
 
 /// `None` where the clock did not move or the counter went back (a restart).
@@ -249,6 +275,19 @@ mod tests {
     fn a_link_that_falls_behind_never_catches_up() {
         let (_, link) = rounds(&[row(1000, 200), row(2000, 300)]);
         assert_eq!(link.catch_up, None);
+    }
+
+    #[test]
+    fn a_pause_takes_round_trips_sessions_and_the_lag_at_the_present_rate() {
+        let (mut gauges, _) = rounds(&[row(1000, 200), row(1100, 400)]);
+        assert_eq!(super::pause_forecast(&gauges), None);
+        gauges.round_trip = [Some(Duration::from_millis(2)), None];
+        gauges.sessions_blue = Some(30);
+        let seconds = 700.0 / 200.0;
+        assert_eq!(
+            super::pause_forecast(&gauges),
+            Some(Duration::from_millis(50) + Duration::from_secs_f64(seconds))
+        );
     }
 
     #[test]

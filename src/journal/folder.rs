@@ -76,6 +76,14 @@ pub struct RunView {
     pub driven_by: Option<String>,
 }
 
+impl OpenRun {
+    /// Its journal, for a [`super::Follower`].
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join(JOURNAL)
+    }
+}
+
 impl Runs {
     /// The runs in `explicit`, else in `$GREENLIGHT_RUNS`, else in `greenlight/runs` under `$XDG_STATE_HOME`
     /// (`~/.local/state`).

@@ -4,7 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::presence;
-use crate::checks::known::SLOT_LSN;
+use crate::checks::known::{FINGERPRINT, SLOT_LSN};
+use crate::checks::{CheckContext, Moment, fingerprint_sql};
 use crate::domain::{Lsn, Node, Place, Sql};
 use crate::procedures::Job;
 use crate::procedures::job::Direction;
@@ -105,6 +106,26 @@ impl Slots {
         }
     }
 
+    /// What the schema is from here on: a guardrail tells when it changes before the cutover.
+    async fn remember_schema(&self, ctx: &Context, at: &Place) -> Result<(), StepError> {
+        if self.link.direction == Direction::Reverse {
+            return Ok(());
+        }
+        let facts = ctx.facts();
+        let asked = CheckContext {
+            profile: &self.job.profile,
+            world: &ctx.world,
+            facts: &facts,
+            run: &ctx.run,
+            moment: Moment::Preflight,
+            replication_password: None,
+            run_dir: None,
+        };
+        let rows = ctx.read(at, &fingerprint_sql(&asked, at)).await?;
+        let fingerprint: String = rows.one()?.get("fingerprint")?;
+        ctx.learn(&FINGERPRINT.of(&at.database), &fingerprint)
+    }
+
     async fn holders(&self, ctx: &Context) -> Result<String, StepError> {
         // Not the shared session: that one is busy creating the slot.
         let at = self.job.server(&self.publisher());
@@ -152,6 +173,7 @@ impl Step for Slots {
         for at in self.job.places(&self.publisher()) {
             if !self.is_there(ctx, &at).await? {
                 self.create(ctx, &at).await?;
+                self.remember_schema(ctx, &at).await?;
             }
         }
         Ok(StepResult::Done(format!(

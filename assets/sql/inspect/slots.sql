@@ -1,0 +1,3 @@
+SELECT s.slot_name, to_jsonb(s)->>'wal_status' AS wal_status
+FROM pg_catalog.pg_replication_slots s
+WHERE s.slot_name = ANY ({slots})
