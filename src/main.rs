@@ -51,6 +51,8 @@ async fn dispatch(cli: Cli) -> Ended {
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),
         Command::Diff(args) => commands::diff::run(&args).await,
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Watch(args) => commands::watch::run(&args).await,
         Command::Report(args) => commands::report::run(&args),
         Command::Lab(args) => commands::lab::run(args).await,
         Command::Fetch(args) => commands::fetch::run(&args).await,

@@ -72,6 +72,12 @@ pub enum Command {
     #[command(hide = true)]
     Fetch(FetchArgs),
 
+    /// List past and open runs
+    Runs(RunsArgs),
+
+    /// Look on while a run is driven in another terminal
+    Watch(WatchArgs),
+
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 

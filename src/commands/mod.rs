@@ -14,6 +14,8 @@ pub mod plan;
 pub mod rehearse;
 pub mod report;
 pub mod run;
+pub mod runs;
+pub mod watch;
 pub mod wire;
 
 use std::io::{self, Write};

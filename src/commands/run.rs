@@ -298,7 +298,9 @@ fn is_rehearsal(profile: &Profile) -> bool {
     url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:")
 }
 
-fn looks(theme: ThemeName) -> tui::Looks {
+/// The looks a theme option asks for.
+#[must_use]
+pub fn looks(theme: ThemeName) -> tui::Looks {
     match theme {
         ThemeName::Auto => tui::Looks::from_env(None),
         ThemeName::Dark => tui::Looks::Dark,
