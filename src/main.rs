@@ -1,5 +1,6 @@
 //! The `greenlight` binary: parse, dispatch, exit code.
 
+use std::io::IsTerminal as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ fn start(cli: Cli) -> Ended {
 
 async fn dispatch(cli: Cli) -> Ended {
     let Some(command) = cli.command else {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            return commands::start::run().await;
+        }
         Cli::command().print_help()?;
         return Ok(ExitCode::from(REFUSED));
     };

@@ -15,6 +15,7 @@ pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod start;
 pub mod watch;
 pub mod wire;
 

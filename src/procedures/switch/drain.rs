@@ -10,11 +10,14 @@ use crate::runbook::{Action, Context, StepError};
 const SMALL: u64 = 64 * 1024;
 /// How long a pause that may begin waits for lag to become that small.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long a link that is down is waited for before the pause is refused.
+const LINK_UP: Duration = Duration::from_secs(15);
 
 impl Switch {
     /// Refuses to begin a pause that could not end in time, and waits a moment for lag to be as small as it gets: what
     /// is behind when the fence goes up is what the pause is spent on.
     pub(super) async fn settle(&self, ctx: &Context) -> Result<(), StepError> {
+        self.wait_for_link(ctx).await?;
         let began = Instant::now();
         loop {
             let mut lag = 0;
@@ -29,6 +32,36 @@ impl Switch {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Gives the link a moment to come up: after a pause that was taken back its worker is started anew, which may take
+    /// the server five seconds.
+    async fn wait_for_link(&self, ctx: &Context) -> Result<(), StepError> {
+        let slots: Vec<_> = self
+            .job
+            .profile
+            .databases
+            .iter()
+            .map(|d| self.job.slot(self.link.direction, d))
+            .collect();
+        let idle = Sql::new("SELECT slot_name FROM pg_replication_slots WHERE NOT active AND slot_name = ANY ({slots})")
+            .literals("slots", &slots);
+        let at = self.server(&self.from());
+        let began = Instant::now();
+        while !ctx.read(&at, &idle).await?.is_empty() && began.elapsed() < LINK_UP {
+            ctx.progress(
+                &format!(
+                    "waiting for the {} to be up again",
+                    self.link.direction.name()
+                ),
+                None,
+            );
+            if ctx.is_cancelled() {
+                return Err(StepError::Cancelled);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     /// Bytes not applied yet; an error when there is too much of it, or a transaction that the fence would break.
