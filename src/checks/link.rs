@@ -1,16 +1,17 @@
 //! The forward link: its options, its tables, its worker, its lag.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
 use super::ask::{Answer, Answering, Ask, AskError, Asked, Asking, Needs, On};
 use super::catalogue::{BUILT, BUILT_AND_GATE, GATE, listed, sql};
 use super::check::Check;
-use super::finding::Finding;
+use super::finding::{Finding, FindingKind};
 use super::judge::{Judged, few, texts};
 use crate::domain::{Node, Place, human_bytes};
+use crate::inspect::{ApplyErrors, Standing, conflict};
 use crate::ports::{Row, Rows};
 
 /// The checks of this page.
@@ -27,9 +28,9 @@ pub const CHECKS: &[Check] = &[
     Check::block("apply-worker-alive", "The apply worker lives", GATE, Ask::custom(Needs::Green, "GREEN", worker))
         .why("A worker that crashes on an error is up for a moment every five seconds.")
         .remedy("Read the error in GREEN's log; it names relation and row."),
-    Check::block("apply-errors", "Apply had no errors", GATE, Ask::databases(On::Green, sql!("apply-errors", from 15), errors))
-        .why("An error, or a row that was missing, means that GREEN differs already.")
-        .remedy("Do not cut over: find the cause and copy the table again. Once mended: pg_stat_reset_subscription_stats on GREEN."),
+    Check::block("apply-errors", "Every change was applied", GATE, Ask::custom(Needs::Green, "GREEN", errors))
+        .why("A change that could not be applied holds up all after it; a row that was missing means that GREEN differs already.")
+        .remedy("Do not cut over: mend the row on GREEN, or copy the table again. Rows that were missing are counted until pg_stat_reset_subscription_stats on GREEN."),
     Check::block("replication-lag", "GREEN has caught up", GATE, Ask::databases(On::Blue, sql!("replication-lag"), lag))
         .why("The write pause lasts as long as the rest takes to drain.")
         .remedy("Wait; or find what holds up apply: a lock, VACUUM FULL, a missing index, cold storage."),
@@ -173,39 +174,113 @@ async fn steady(asking: &Asking<'_>, place: &Place) -> Result<Finding, AskError>
         include_str!("../../assets/sql/checks/apply-worker-alive.sql"),
         place,
     );
+    let mut found = Finding::fail("the apply worker is started again and again");
     for _ in 0..3 {
         let rows = asking.sessions.query(place, &sql).await?;
         match judge_worker(rows.first())? {
-            Ok(finding) => return Ok(finding),
+            Ok(finding) => {
+                found = finding;
+                break;
+            }
             Err(wait) => tokio::time::sleep(Duration::from_secs_f64(wait)).await,
         }
     }
-    Ok(Finding::fail("the apply worker is started again and again"))
+    if found.kind == FindingKind::Fail {
+        let told = row_in_the_way(asking, place).await;
+        found.evidence = format!("{}. {told}", found.evidence);
+    }
+    Ok(found)
 }
 
-fn errors(_: &Asked<'_>, rows: &Rows) -> Judged {
-    let Some(row) = rows.first() else {
-        return Ok(Finding::fail(
-            "the server keeps no statistics of the subscription",
-        ));
-    };
-    let mut seen = Vec::new();
-    for (column, what) in [
-        ("apply_errors", "errors of apply"),
-        ("sync_errors", "errors of the copy"),
-        ("missing", "rows that were missing"),
-        ("existing", "rows that existed already"),
-    ] {
-        let number: u64 = row.get(column)?;
-        if number > 0 {
-            seen.push(format!("{number} {what}"));
+/// How long a link is given to come past the errors that were counted.
+const PASSING: Duration = Duration::from_secs(10);
+
+fn errors<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
+    async move {
+        let mut answers = Vec::new();
+        for place in asking.ctx.places(&Node::green()) {
+            let finding = if asking.sessions.version(&place).await?.major() < 15 {
+                Finding::skip("counted from PostgreSQL 15 on")
+            } else {
+                standing(asking, &place).await?
+            };
+            answers.push(Answer::new(place.to_string(), finding));
         }
+        Ok(answers)
     }
-    Ok(if seen.is_empty() {
-        Finding::pass("no errors, no conflicts")
-    } else {
-        Finding::fail(seen.join(", "))
-    })
+    .boxed()
+}
+
+/// Whether errors that were counted are still in the way, given a moment to pass them.
+async fn standing(asking: &Asking<'_>, green: &Place) -> Result<Finding, AskError> {
+    let counted = asking.ctx.sql(
+        include_str!("../../assets/sql/checks/apply-errors.sql"),
+        green,
+    );
+    let blue = Place::new(Node::blue(), &green.database);
+    let position = asking
+        .ctx
+        .sql(include_str!("../../assets/sql/inspect/lag.sql"), &blue);
+    let began = Instant::now();
+    let mut errors = ApplyErrors::default();
+    loop {
+        let rows = asking.sessions.query(green, &counted).await?;
+        let Some(row) = rows.first() else {
+            return Ok(Finding::fail(
+                "the server keeps no statistics of the subscription",
+            ));
+        };
+        let at = asking.sessions.query(&blue, &position).await?;
+        let at = at.one()?;
+        let standing = errors.take(
+            row.get("apply_errors")?,
+            at.get("wal")?,
+            at.opt("confirmed")?,
+        );
+        let missing: u64 = row.get("missing")?;
+        if matches!(standing, Standing::InTheWay(_)) && began.elapsed() < PASSING {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        }
+        let told = match standing {
+            Standing::InTheWay(_) => row_in_the_way(asking, green).await,
+            _ => String::new(),
+        };
+        return Ok(judge_errors(standing, missing, &told));
+    }
+}
+
+/// What errors and missing rows come to; `told` is what GREEN's log says.
+#[must_use]
+pub fn judge_errors(standing: Standing, missing: u64, told: &str) -> Finding {
+    match standing {
+        Standing::InTheWay(errors) => Finding::fail(format!(
+            "{errors} errors of apply, and the change that failed is still in the way. {told}"
+        )),
+        // Nothing is raised for them: the change is passed over.
+        _ if missing > 0 => Finding::fail(format!("{missing} rows to change were missing")),
+        Standing::Passed(errors) => Finding::warn(format!(
+            "{errors} errors of apply; the link has passed the changes that failed"
+        ))
+        .remedy("Where a change was skipped instead of mended, rows differ: compare the data."),
+        Standing::Never => Finding::pass("no errors, no rows missing"),
+    }
+}
+
+/// What GREEN's log says about the change that failed.
+async fn row_in_the_way(asking: &Asking<'_>, green: &Place) -> String {
+    let Some(rds) = &asking.ctx.world.rds else {
+        return "GREEN's log has the row.".to_owned();
+    };
+    let oid = asking
+        .ctx
+        .sql(include_str!("../../assets/sql/link/oid.sql"), green);
+    let oid = match asking.sessions.query(green, &oid).await {
+        Ok(rows) => rows.first().and_then(|row| row.get("oid").ok()),
+        Err(_) => None,
+    };
+    let instance = asking.ctx.profile.instance(&green.node);
+    conflict::told_by_log(rds.as_ref(), &green.node, instance, oid).await
 }
 
 fn lag(asked: &Asked<'_>, rows: &Rows) -> Judged {

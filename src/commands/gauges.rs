@@ -15,7 +15,7 @@ use crate::checks::{CheckContext, Moment, fingerprint_sql};
 use crate::domain::{Node, Place, Sql};
 use crate::engine::{Memory, Trip};
 use crate::event::Gauges;
-use crate::inspect::{Aside, Sampler, Watch, pause_forecast};
+use crate::inspect::{ApplyErrors, Aside, Sampler, Standing, Watch, conflict, pause_forecast};
 use crate::journal::Follower;
 use crate::ports::{Databases, DbError, Session};
 use crate::procedures::job::Direction;
@@ -52,9 +52,18 @@ struct Round {
     events: Vec<crate::event::Event>,
     follower: Option<Follower>,
     facts: Facts,
-    errors: BTreeMap<String, u64>,
+    errors: BTreeMap<Place, Unapplied>,
     schema_at: Option<Instant>,
     drifted: Option<Vec<String>>,
+}
+
+/// Errors of apply at one place, and what was said about them.
+#[derive(Default)]
+struct Unapplied {
+    errors: ApplyErrors,
+    /// The count that `told` is about.
+    told_at: u64,
+    told: String,
 }
 
 impl Lookout {
@@ -214,7 +223,6 @@ impl Lookout {
             Direction::Forward => self.profile.names.subscription.clone(),
             Direction::Reverse => self.profile.names.reverse_subscription(),
         };
-        let mut grown = 0;
         for database in &self.profile.databases {
             let place = Place::new(live.subscriber(), database);
             let alive = Sql::new(include_str!(
@@ -228,22 +236,57 @@ impl Lookout {
             {
                 seen.idle_workers.push(place.to_string());
             }
-            let counted = aside
-                .shared(&place)
-                .await
-                .is_ok_and(|session| session.version().major() >= 15);
-            let errors = Sql::new(include_str!("../../assets/sql/checks/apply-errors.sql"))
-                .literal("subscription", &subscription);
-            if counted
-                && let Ok(rows) = aside.query(&place, &errors).await
-                && let Some(row) = rows.first()
-                && let Ok(count) = row.get::<u64>("apply_errors")
-            {
-                let before = *round.errors.entry(place.to_string()).or_insert(count);
-                grown += count.saturating_sub(before);
-            }
+            let unapplied = round.errors.entry(place.clone()).or_default();
+            let looked = self.unapplied(aside, live, &place, &subscription, unapplied);
+            // A server that does not answer is named by the gauges.
+            seen.unapplied.extend(looked.await.ok().flatten());
         }
-        seen.apply_errors = Some(grown);
+    }
+
+    /// The change that a subscriber could not apply, while it is still in the way; the log is read once for each.
+    async fn unapplied(
+        &self,
+        aside: &Aside,
+        live: Direction,
+        place: &Place,
+        subscription: &str,
+        known: &mut Unapplied,
+    ) -> Result<Option<String>, DbError> {
+        if aside.shared(place).await?.version().major() < 15 {
+            return Ok(None);
+        }
+        let errors = Sql::new(include_str!("../../assets/sql/checks/apply-errors.sql"))
+            .literal("subscription", subscription);
+        let counted = aside.query(place, &errors).await?;
+        let counted = counted.first().and_then(|row| row.get("apply_errors").ok());
+        let Some(counted) = counted.filter(|count| *count > 0) else {
+            return Ok(None);
+        };
+        let publisher = Place::new(live.publisher(), &place.database);
+        let position = Sql::new(include_str!("../../assets/sql/inspect/lag.sql"))
+            .literal("slot", &self.slot(live, &place.database));
+        let rows = aside.query(&publisher, &position).await?;
+        let read = rows.first().and_then(|row| {
+            let confirmed = row.opt("confirmed").ok()?;
+            Some((row.get("wal").ok()?, confirmed))
+        });
+        let Some((wal, confirmed)) = read else {
+            return Ok(None);
+        };
+        if known.errors.take(counted, wal, confirmed) != Standing::InTheWay(counted) {
+            return Ok(None);
+        }
+        if let Some(rds) = self.world.rds.as_ref().filter(|_| known.told_at != counted) {
+            let oid = Sql::new(include_str!("../../assets/sql/link/oid.sql"))
+                .literal("subscription", subscription);
+            let oid = aside.query(place, &oid).await?;
+            let oid = oid.first().and_then(|row| row.get("oid").ok());
+            let instance = self.profile.instance(&place.node);
+            let told = conflict::told_by_log(rds.as_ref(), &place.node, instance, oid);
+            known.told = told.await;
+            known.told_at = counted;
+        }
+        Ok(Some(format!("{place}: {}", known.told)))
     }
 
     async fn open_on_both(&self, aside: &Aside) -> Result<Vec<String>, DbError> {

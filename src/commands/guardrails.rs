@@ -19,8 +19,8 @@ pub struct Seen {
     pub unsafe_slots: Vec<(String, String)>,
     /// Databases whose subscription is enabled and has no worker.
     pub idle_workers: Vec<String>,
-    /// Errors counted by apply since the run was first looked at.
-    pub apply_errors: Option<u64>,
+    /// Changes that a subscriber could not apply and that are still in the way: where, and what its log says.
+    pub unapplied: Vec<String>,
     /// Roles that may log in on both sides although the run has been switched.
     pub open_on_both: Vec<String>,
     /// Databases whose schema on BLUE is not what it was when the slots were made.
@@ -121,12 +121,14 @@ fn judge(gauges: &Gauges, seen: &Seen, thresholds: &Thresholds) -> Vec<Sight> {
             ),
         );
     }
-    if let Some(errors) = seen.apply_errors.filter(|errors| *errors > 0) {
+    if !seen.unapplied.is_empty() {
         see(
             "apply-errors",
             Light::Warn,
             format!(
-                "apply failed {errors} times since this run is watched: see the subscriber's log"
+                "a change could not be applied, and all after it waits. {} Mend the row there; if the subscription is \
+                 disabled, enable it again.",
+                seen.unapplied.join(" ")
             ),
         );
     }
@@ -264,7 +266,7 @@ mod tests {
                 ..Seen::default()
             },
             Seen {
-                apply_errors: Some(2),
+                unapplied: vec!["GREEN · shop: a row.".to_owned()],
                 ..Seen::default()
             },
             Seen {

@@ -3,6 +3,7 @@
 
 mod aside;
 pub mod catalog;
+pub mod conflict;
 mod diff;
 mod error;
 pub mod lag;
@@ -10,6 +11,7 @@ pub mod sequences;
 
 pub use aside::Aside;
 pub use catalog::{DiffOptions, diff};
+pub use conflict::{ApplyErrors, Standing};
 pub use diff::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 pub use error::InspectError;
 pub use lag::{Sampler, Watch, pause_forecast};

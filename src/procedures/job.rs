@@ -70,6 +70,12 @@ impl Job {
         Place::new(node.clone(), &self.profile.databases[0])
     }
 
+    /// The RDS identifier of a node.
+    #[must_use]
+    pub fn instance(&self, node: &Node) -> &str {
+        self.profile.instance(node)
+    }
+
     /// The schema of the fence and probe tables.
     #[must_use]
     pub fn schema(&self) -> &str {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::job::{Direction, Job};
 use crate::domain::{Lsn, PgVersion, Place, Sql};
+use crate::inspect::conflict;
 use crate::ports::DbErrorKind;
 use crate::runbook::{Action, Context, Facts, Progress, StepError};
 
@@ -170,6 +171,15 @@ impl Link {
         };
         self.refuse_foreign(at, &subscription)?;
         Ok(subscription)
+    }
+
+    /// What the subscriber's log says about the change that could not be applied, in a sentence.
+    pub async fn why_stopped(&self, ctx: &Context, at: &Place) -> String {
+        let Ok(rds) = ctx.rds() else {
+            return format!("Look at {}'s log for the row.", at.node);
+        };
+        let oid = self.look(ctx, at).await.ok().flatten().map(|s| s.oid);
+        conflict::told_by_log(rds.as_ref(), &at.node, self.job.instance(&at.node), oid).await
     }
 
     /// An error when the subscription was not made by this run.

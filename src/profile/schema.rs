@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::ByteSize;
+use crate::domain::{ByteSize, Node};
 
 /// A checked profile of `rds-blue-green`: every value is present and sound.
 #[derive(Debug, Clone)]
@@ -40,6 +40,18 @@ pub struct Profile {
     pub names: Names,
     /// What becomes of BLUE in the end.
     pub blue_after: BlueAfter,
+}
+
+impl Profile {
+    /// The RDS identifier of a node.
+    #[must_use]
+    pub fn instance(&self, node: &Node) -> &str {
+        if *node == Node::blue() {
+            &self.blue.identifier
+        } else {
+            &self.green.address.identifier
+        }
+    }
 }
 
 /// What becomes of BLUE once the way back is closed (`[finish] blue = "keep" | "delete"`).

@@ -4,7 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 pub const BLUE: &str = "BLUE";
@@ -48,6 +49,51 @@ impl Ended {
     pub fn saying(self, words: &str) -> Self {
         assert!(self.said.contains(words), "no {words:?} in:\n{}", self.said);
         self
+    }
+}
+
+/// A call under way, its lines read as they come.
+pub struct UnderWay {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: String,
+}
+
+impl UnderWay {
+    /// Reads on until a line holds these words, and returns it.
+    #[track_caller]
+    pub fn says<'a>(&'a mut self, words: &'a str) -> impl Future<Output = String> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            let found = async {
+                while let Some(line) = self.lines.next_line().await.expect("a line") {
+                    self.said.push_str(&line);
+                    self.said.push('\n');
+                    if line.contains(words) {
+                        return Some(line);
+                    }
+                }
+                None
+            };
+            let found = tokio::time::timeout(Duration::from_secs(180), found).await;
+            match found {
+                Ok(Some(line)) => line,
+                _ => panic!("{caller}: no {words:?} in:\n{}", self.said),
+            }
+        }
+    }
+
+    /// Reads to the end.
+    pub async fn ended(mut self) -> Ended {
+        while let Some(line) = self.lines.next_line().await.expect("a line") {
+            self.said.push_str(&line);
+            self.said.push('\n');
+        }
+        let output = self.child.wait_with_output().await.expect("greenlight");
+        Ended {
+            code: output.status.code(),
+            said: self.said + &String::from_utf8_lossy(&output.stderr),
+        }
     }
 }
 
@@ -142,6 +188,17 @@ impl Lab {
             .stderr(Stdio::piped())
             .spawn()
             .expect("greenlight")
+    }
+
+    /// The same, to be listened to.
+    pub fn start_resuming(&self, confirmed: &[&str], fault: Option<&str>) -> UnderWay {
+        let mut child = self.resuming(confirmed, fault);
+        let stdout = child.stdout.take().expect("a pipe");
+        UnderWay {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            said: String::new(),
+        }
     }
 
     pub async fn roll_back(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {

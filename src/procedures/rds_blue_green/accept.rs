@@ -305,15 +305,27 @@ impl Step for ProveReverse {
         );
         for at in self.link.subscribers() {
             let what = format!("the marker row of GREEN to be seen on {at}");
-            ctx.wait_for(&what, Duration::from_millis(20), Duration::from_secs(60), || async {
-                let subscription = self.link.ours(ctx, &at).await?;
-                if !subscription.enabled {
-                    let text = format!("{at}: the reverse link has stopped itself after an apply error; look at BLUE's log");
-                    return Err(StepError::Stop(text));
-                }
-                let seen: Option<String> = ctx.read(&at, &sql).await?.one()?.opt("token")?;
-                Ok(if seen.as_deref() == Some(&token) { Ok(()) } else { Err(Progress::seen("not seen yet")) })
-            })
+            ctx.wait_for(
+                &what,
+                Duration::from_millis(20),
+                Duration::from_secs(60),
+                || async {
+                    let subscription = self.link.ours(ctx, &at).await?;
+                    if !subscription.enabled {
+                        let why = self.link.why_stopped(ctx, &at).await;
+                        let text = format!(
+                            "{at}: the reverse link has stopped itself after an apply error. {why}"
+                        );
+                        return Err(StepError::Stop(text));
+                    }
+                    let seen: Option<String> = ctx.read(&at, &sql).await?.one()?.opt("token")?;
+                    Ok(if seen.as_deref() == Some(&token) {
+                        Ok(())
+                    } else {
+                        Err(Progress::seen("not seen yet"))
+                    })
+                },
+            )
             .await?;
             ctx.proof(
                 true,

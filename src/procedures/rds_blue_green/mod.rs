@@ -5,7 +5,6 @@
 mod accept;
 pub mod build;
 mod catch_up;
-mod conflict;
 mod finish;
 mod green;
 mod link_steps;

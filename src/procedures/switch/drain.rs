@@ -87,9 +87,11 @@ impl Switch {
             ));
         };
         if !row.get::<bool>("active")? {
+            let to = Place::new(self.to(), &at.database);
             return stop(format!(
-                "slot {slot} has no consumer: the {} is down",
-                self.link.direction.name()
+                "slot {slot} has no consumer: the {} is down. {}",
+                self.link.direction.name(),
+                self.link.why_stopped(ctx, &to).await
             ));
         }
         if behind > budgets.lag_to_enter.0 {
