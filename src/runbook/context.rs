@@ -176,14 +176,19 @@ impl Context {
         self.execute(intent, action).await
     }
 
-    /// Sends an undo that stands in the journal beside the action it takes back, so it may go out even when the journal
-    /// can no longer be written and even after the run was asked to stop: better an undo nobody noted than
-    /// applications shut out.
-    pub async fn rescue(&self, undo: &Action) -> Result<Reply, StepError> {
-        match self.recorder.intent(&self.step, undo) {
-            Ok(intent) => self.execute(intent, undo).await,
-            Err(_) => self.executor.execute(undo, &|_| {}).await,
+    /// Sends what ends a write pause: the undo that stands in the journal beside the action it takes back, or, once the
+    /// point of no return is on the disk, what opens the new side. It may go out even when the journal can no longer be
+    /// written and even after the run was asked to stop: better an action nobody noted than applications shut out.
+    pub async fn rescue(&self, action: &Action) -> Result<Reply, StepError> {
+        let intent = self.recorder.intent(&self.step, action);
+        let (took, result) = self.answered(action).await;
+        if let Ok(intent) = intent {
+            // What took effect did so, noted or not.
+            let _ = self
+                .recorder
+                .outcome(&self.step, intent, took, result.as_ref());
         }
+        result
     }
 
     /// Sends actions side by side, their intents journalled together; all are awaited, the first error is returned.
@@ -205,19 +210,24 @@ impl Context {
     }
 
     async fn execute(&self, intent: u64, action: &Action) -> Result<Reply, StepError> {
+        let (took, result) = self.answered(action).await;
+        self.recorder
+            .outcome(&self.step, intent, took, result.as_ref())?;
+        result
+    }
+
+    /// Sends the action and waits for its answer, at most its limit; how long that took.
+    async fn answered(&self, action: &Action) -> (Duration, Result<Reply, StepError>) {
         let started = Instant::now();
         let log = |line: &str| self.recorder.log(&self.step, line);
-        let result =
-            match tokio::time::timeout(action.limit, self.executor.execute(action, &log)).await {
-                Ok(result) => result,
-                Err(_) => Err(StepError::Unanswered {
-                    what: action.shown().text,
-                    waited: action.limit,
-                }),
-            };
-        self.recorder
-            .outcome(&self.step, intent, started.elapsed(), result.as_ref())?;
-        result
+        let answer = tokio::time::timeout(action.limit, self.executor.execute(action, &log));
+        let result = answer.await.unwrap_or_else(|_| {
+            Err(StepError::Unanswered {
+                what: action.shown().text,
+                waited: action.limit,
+            })
+        });
+        (started.elapsed(), result)
     }
 
     /// Sends actions one after the other, stopping at the first that fails.

@@ -21,6 +21,7 @@ async fn a_run_is_done_and_its_end_is_told_last() {
     let driven = run(&things, open, Operator::Confirms, None).await;
     assert_eq!(driven.outcome, Outcome::Done);
     assert_eq!(things.all(), ALL);
+    assert_eq!(things.unannounced(), [""; 0]);
     let last = serde_json::to_value(driven.events.last().unwrap()).unwrap();
     assert_eq!(last["event"], "ended");
     assert_eq!(last["outcome"], "done");
@@ -51,6 +52,7 @@ async fn a_run_lost_at_any_record_goes_on_or_back() {
             }
             interrupted += 1;
             let second = run(&things, runs.open(&id).unwrap(), operator, None).await;
+            assert_eq!(things.unannounced(), [""; 0], "record {record}");
             match operator {
                 Operator::Confirms => {
                     assert_eq!(second.outcome, Outcome::Done, "record {record}");

@@ -2,4 +2,5 @@
 
 mod crash;
 mod journal;
+mod pause;
 mod world;

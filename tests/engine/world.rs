@@ -1,6 +1,7 @@
 //! A world of things that are there or not, and a runbook of steps that make them.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,23 +15,57 @@ use greenlight::ports::{
     Session,
 };
 use greenlight::runbook::{
-    Action, Call, Context, Executor, Facts, Gate, Phase, Probe, Reply, Runbook, Step, StepError,
-    StepInfo, StepResult, World,
+    Action, Call, Context, Danger, Executor, Facts, Gate, PauseEvent, Phase, Probe, Reply, Runbook,
+    Step, StepError, StepId, StepInfo, StepResult, World,
 };
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 /// What is there.
 #[derive(Clone, Default)]
-pub struct Things(Arc<Mutex<BTreeSet<String>>>);
+pub struct Things(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    there: BTreeSet<String>,
+    journal: Option<PathBuf>,
+    sent: usize,
+    unannounced: Vec<String>,
+}
 
 impl Things {
     pub fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().iter().cloned().collect()
+        self.0.lock().unwrap().there.iter().cloned().collect()
     }
 
-    fn has(&self, thing: &str) -> bool {
-        self.0.lock().unwrap().contains(thing)
+    /// What was sent although no intent on the disk speaks of it.
+    pub fn unannounced(&self) -> Vec<String> {
+        self.0.lock().unwrap().unannounced.clone()
+    }
+
+    pub fn put(&self, thing: &str) {
+        self.0.lock().unwrap().there.insert(thing.to_owned());
+    }
+
+    pub fn take(&self, thing: &str) {
+        self.0.lock().unwrap().there.remove(thing);
+    }
+
+    pub fn has(&self, thing: &str) -> bool {
+        self.0.lock().unwrap().there.contains(thing)
+    }
+}
+
+impl Inside {
+    /// Whether the journal, as another process would find it, holds an intent for each action so far and ends in this.
+    fn announces(&self, text: &str) -> bool {
+        let journal = self.journal.as_ref().unwrap();
+        let events = greenlight::journal::read(journal).unwrap().events;
+        let mut intents = events.iter().filter_map(|event| match &event.what {
+            What::Intent { action, .. } => Some(action.text.as_str()),
+            _ => None,
+        });
+        intents.clone().count() >= self.sent && intents.any(|intent| intent == text)
     }
 }
 
@@ -42,13 +77,73 @@ impl Executor for Things {
         };
         let text = sql.shown();
         let (verb, thing) = text.split_once(' ').unwrap();
-        let mut things = self.0.lock().unwrap();
+        let mut inside = self.0.lock().unwrap();
+        inside.sent += 1;
+        if !inside.announces(&text) {
+            inside.sent -= 1;
+            inside.unannounced.push(text.clone());
+        }
+        let things = &mut inside.there;
         match verb {
             "make" => assert!(things.insert(thing.to_owned()), "{thing} was made twice"),
             "drop" => assert!(things.remove(thing), "{thing} was dropped twice"),
+            // As LOGIN and NOLOGIN: saying it again does no harm.
+            "shut" => drop(things.insert(thing.to_owned())),
+            "open" => drop(things.remove(thing)),
             _ => panic!("{text}"),
         }
         Ok(Reply::Done)
+    }
+}
+
+/// The write pause in small: shut, move, and beyond the point of no return settle.
+struct Pause {
+    info: StepInfo,
+    things: Things,
+}
+
+#[async_trait]
+impl Step for Pause {
+    fn info(&self) -> &StepInfo {
+        &self.info
+    }
+
+    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
+        Ok(
+            match (self.things.has("settled"), self.things.has("fence")) {
+                (true, _) => Probe::Applied,
+                (false, true) => Probe::TakeBack("shut".to_owned()),
+                (false, false) => Probe::NotApplied,
+            },
+        )
+    }
+
+    fn actions(&self, _facts: &Facts) -> Vec<Action> {
+        vec![action("shut", "fence").undone_by([action("open", "fence")])]
+    }
+
+    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        let closed = async {
+            ctx.pause(PauseEvent::Part { index: 0 })?;
+            ctx.send_all(&self.actions(&ctx.facts())).await?;
+            ctx.pause(PauseEvent::Part { index: 1 })?;
+            ctx.send(&action("shut", "sequences")).await?;
+            assert!(!self.things.has("a fault of the tool"), "on purpose");
+            ctx.pause(PauseEvent::PointOfNoReturn)
+        };
+        if let Err(why) = closed.await {
+            self.undo(ctx).await?;
+            return match why {
+                StepError::Journal(_) => Err(why),
+                why => Ok(StepResult::TakenBack(why.to_string())),
+            };
+        }
+        ctx.rescue(&action("make", "settled")).await?;
+        Ok(StepResult::Done("settled".to_owned()))
+    }
+
+    async fn undo(&self, ctx: &Context) -> Result<(), StepError> {
+        ctx.rescue(&action("open", "fence")).await.map(drop)
     }
 }
 
@@ -126,6 +221,26 @@ pub fn runbook(things: &Things) -> Runbook {
     }
 }
 
+/// One write pause.
+pub fn pause(things: &Things) -> Runbook {
+    let mut info = StepInfo::new("switch", "switch", "why")
+        .gate(Gate::Phrase("switch".to_owned()))
+        .danger(Danger::default());
+    info.pause = true;
+    Runbook {
+        forward: vec![Phase {
+            id: "all",
+            title: "All".to_owned(),
+            steps: vec![Box::new(Pause {
+                info,
+                things: things.clone(),
+            })],
+        }],
+        point_of_no_return: Some(StepId::new("switch")),
+        ..runbook(things)
+    }
+}
+
 struct Nowhere;
 
 #[async_trait]
@@ -181,6 +296,18 @@ pub struct Driven {
 
 /// Drives the run to its end; the operator answers as the events come.
 pub async fn run(things: &Things, run: OpenRun, operator: Operator, fault: Option<&str>) -> Driven {
+    run_book(runbook(things), things, run, operator, fault).await
+}
+
+/// As [`run`], along another runbook.
+pub async fn run_book(
+    runbook: Runbook,
+    things: &Things,
+    run: OpenRun,
+    operator: Operator,
+    fault: Option<&str>,
+) -> Driven {
+    things.0.lock().unwrap().journal = Some(run.dir.join("journal.jsonl"));
     let (intent_to, intents) = unbounded_channel();
     let (events, mut event_from) = unbounded_channel::<Event>();
     let answering = tokio::spawn(async move {
@@ -204,7 +331,8 @@ pub async fn run(things: &Things, run: OpenRun, operator: Operator, fault: Optio
                     phrase: phrase.clone(),
                 }),
                 (
-                    What::State {
+                    What::GateRefused { .. }
+                    | What::State {
                         state: greenlight::event::StepState::Failed { .. },
                     },
                     _,
@@ -219,7 +347,7 @@ pub async fn run(things: &Things, run: OpenRun, operator: Operator, fault: Optio
         seen
     });
     let outcome = drive(Drive {
-        runbook: Arc::new(runbook(things)),
+        runbook: Arc::new(runbook),
         world: World {
             databases: Arc::new(Nowhere),
             rds: None,

@@ -5,6 +5,8 @@
 
 mod back;
 mod forward;
+#[cfg(test)]
+mod tests;
 
 use super::gate::{Answer, Clearance};
 use super::resume::Memory;
@@ -297,16 +299,29 @@ impl Machine {
         Vec::new()
     }
 
+    /// A step's task is gone. In a write pause that shuts applications out, so the step is taken back before the run
+    /// parks.
     fn panicked(&mut self, step: &StepId, words: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if let Some(at) = self.place(step) {
+        let place = self.place(step);
+        if let Some(at) = place {
             self.slots[at].status = Status::Failed;
             let error = format!(
                 "this is a fault of Greenlight, not of a server: {words}. What was sent stands in the journal"
             );
             effects.push(self.state(at, StepState::Failed { error, took_ms: 0 }));
         }
-        effects.extend(self.end("a step ended by a fault of the tool: ", words));
+        let reason = format!("a step ended by a fault of the tool: {words}");
+        let pausing = place.filter(|&at| {
+            let slot = &self.slots[at];
+            self.activity == Activity::Applying(at) && slot.info.pause && !slot.crossed
+        });
+        if let Some(at) = pausing {
+            self.wish_for(Wish::Park(reason));
+            effects.extend(self.undo(at));
+        } else {
+            effects.extend(self.end("", &reason));
+        }
         effects
     }
 

@@ -255,13 +255,17 @@ impl Switch {
         pause: &Pause<'_>,
         why: StepError,
     ) -> Result<StepResult, StepError> {
-        if let Err(error) = self.take_back(ctx).await {
-            return Err(StepError::Stop(format!(
-                "the write pause was broken off ({why}) and {from} could not be given back: {error}. {from} IS STILL \
+        match self.take_back(ctx).await {
+            // What is given back is given back, also when the journal cannot say so any more.
+            Ok(()) | Err(StepError::Journal(_)) => {}
+            Err(error) => {
+                return Err(StepError::Stop(format!(
+                    "the write pause was broken off ({why}) and {from} could not be given back: {error}. {from} IS STILL \
                  FENCED. Undo this step as soon as {from} answers, or run there: ALTER ROLE … LOGIN for {roles}.",
-                from = self.from(),
-                roles = self.job.profile.fence.roles.join(", "),
-            )));
+                    from = self.from(),
+                    roles = self.job.profile.fence.roles.join(", "),
+                )));
+            }
         }
         ctx.pause(PauseEvent::Ended {
             took_us: micros(pause.began.elapsed()),

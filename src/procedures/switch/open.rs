@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::fence::{login, roles_before};
 use super::{LOGIN_BEFORE, Pause, REDIRECTED, Switch};
 use crate::procedures::job::{HOST, PORT};
-use crate::runbook::{Action, Context, Facts, Reply, StepError};
+use crate::runbook::{Action, Context, Facts, PauseEvent, Reply, StepError};
 
 /// How long opening is tried again while the new side does not answer.
 const OPEN_FOR: Duration = Duration::from_secs(60);
@@ -20,13 +20,14 @@ impl Switch {
     /// Gives LOGIN on the new side to the roles that had it on the old one.
     ///
     /// Until this is through nobody can write anywhere, so a server that does not answer is asked again; saying LOGIN
-    /// twice does no harm, so an unknown outcome is no obstacle.
+    /// twice does no harm, so an unknown outcome is no obstacle. A journal that breaks here is none either: that the
+    /// point of no return is behind is on the disk, and neither side could write until somebody frees it.
     pub(super) async fn open(&self, ctx: &Context, pause: &Pause<'_>) -> Result<(), StepError> {
-        ctx.pause(crate::runbook::PauseEvent::Part { index: 6 })?;
+        begin_part(ctx, 6);
         let began = Instant::now();
         let action = self.open_action(&ctx.facts());
         loop {
-            match ctx.send(&action).await {
+            match ctx.rescue(&action).await {
                 Ok(_) => break,
                 Err(error @ (StepError::Database(_) | StepError::Unanswered { .. }))
                     if began.elapsed() < OPEN_FOR =>
@@ -55,7 +56,7 @@ impl Switch {
     }
 
     pub(super) async fn redirect(&self, ctx: &Context, pause: &Pause<'_>) -> Result<(), StepError> {
-        ctx.pause(crate::runbook::PauseEvent::Part { index: 7 })?;
+        begin_part(ctx, 7);
         let began = Instant::now();
         let Some(action) = self.redirect_action(&ctx.facts()) else {
             ctx.learn(&REDIRECTED.of(self.to().as_str()), &true)?;
@@ -65,10 +66,15 @@ impl Switch {
                 "no hook: applications follow by themselves".to_owned(),
             );
         };
-        run_hook(ctx, &action).await?;
+        came_through(&action, &ctx.rescue(&action).await?)?;
         ctx.learn(&REDIRECTED.of(self.to().as_str()), &true)?;
         pause.told(7, began, format!("applications point at {}", self.to()))
     }
+}
+
+/// Beyond the point of no return nothing stops for a line that cannot be journalled.
+fn begin_part(ctx: &Context, index: usize) {
+    let _ = ctx.pause(PauseEvent::Part { index });
 }
 
 /// The redirect hook with its values; `None` when the profile has no hook.
@@ -105,7 +111,11 @@ pub(crate) fn redirect_action(
 
 /// Runs a hook; any end but exit code 0 is an error with its output.
 pub(crate) async fn run_hook(ctx: &Context, action: &Action) -> Result<(), StepError> {
-    match ctx.send(action).await? {
+    came_through(action, &ctx.send(action).await?)
+}
+
+fn came_through(action: &Action, reply: &Reply) -> Result<(), StepError> {
+    match reply {
         Reply::Command(output) if output.code != Some(0) => {
             let code = output
                 .code
