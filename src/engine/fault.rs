@@ -3,11 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ports::OnLine;
-use crate::runbook::{Action, Executor, Reply, StepError};
+use crate::ports::{DbError, DbErrorKind, OnLine};
+use crate::runbook::{Action, Executor, Reply, StepError, Target};
 
 /// A fault at the n-th action or journal record of this process, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,29 +17,49 @@ pub struct Fault {
     pub kind: FaultKind,
     /// At which action or record.
     pub at: u64,
+    /// At every later one as well.
+    pub on: bool,
 }
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The process is killed before the action is sent.
+    /// The process is killed before the action is sent; its intent is in the journal.
     KillBefore,
-    /// The process is killed when the action has been answered.
+    /// The process is killed when the action has taken effect, before its outcome is journalled.
+    KillSent,
+    /// The process is killed when the action's outcome has been journalled.
     KillAfter,
-    /// The action is refused, nothing is sent.
-    FailBefore,
-    /// The action takes effect, its answer is lost.
-    FailAfter,
-    /// The action is never answered.
+    /// The action is refused: it has no effect.
+    Fail,
+    /// The action has no effect and is not answered within its limit.
     Hang,
+    /// The action takes effect, the connection is cut before its answer comes.
+    Cut,
+    /// The action is sent twice; the second answer counts.
+    Twice,
     /// The process is killed when the record has been written.
     KillRecord,
     /// The record cannot be written.
     FailRecord,
 }
 
-/// The variable a rehearsal reads its fault from, `kill-before:12`.
+/// The variable a rehearsal reads its fault from: `kill-before:12`, or `cut:3+` for the third and every later action.
 pub const VARIABLE: &str = "GREENLIGHT_FAULT";
+/// The most that a hanging action is waited for, so that a sweep over all of them ends: what is told is its own limit.
+const HANG: Duration = Duration::from_secs(1);
+
+const KINDS: [(&str, FaultKind); 9] = [
+    ("kill-before", FaultKind::KillBefore),
+    ("kill-sent", FaultKind::KillSent),
+    ("kill-after", FaultKind::KillAfter),
+    ("fail", FaultKind::Fail),
+    ("hang", FaultKind::Hang),
+    ("cut", FaultKind::Cut),
+    ("twice", FaultKind::Twice),
+    ("kill-record", FaultKind::KillRecord),
+    ("fail-record", FaultKind::FailRecord),
+];
 
 impl Fault {
     /// The fault asked for by [`VARIABLE`]; an error when it does not read.
@@ -48,36 +69,41 @@ impl Fault {
             Err(_) => Ok(None),
         }
     }
+
+    /// What goes wrong with this one, if anything.
+    pub(super) fn strikes(&self, number: u64) -> Option<FaultKind> {
+        (number == self.at || (self.on && number > self.at)).then_some(self.kind)
+    }
 }
 
 impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once(':').and_then(|(kind, at)| {
-            let kind = match kind {
-                "kill-before" => FaultKind::KillBefore,
-                "kill-after" => FaultKind::KillAfter,
-                "fail-before" => FaultKind::FailBefore,
-                "fail-after" => FaultKind::FailAfter,
-                "hang" => FaultKind::Hang,
-                "kill-record" => FaultKind::KillRecord,
-                "fail-record" => FaultKind::FailRecord,
-                _ => return None,
+        let parsed = text.split_once(':').and_then(|(name, at)| {
+            let (_, kind) = KINDS.iter().find(|(known, _)| *known == name)?;
+            let (at, on) = match at.strip_suffix('+') {
+                Some(at) => (at, true),
+                None => (at, false),
             };
             let at = at.parse().ok()?;
-            Some(Self { kind, at })
+            Some(Self {
+                kind: *kind,
+                at,
+                on,
+            })
         });
         parsed.ok_or_else(|| {
+            let kinds: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
             format!(
-                "{VARIABLE}={text}: expected KIND:N with kill-before, kill-after, fail-before, fail-after, hang, \
-                 kill-record or fail-record"
+                "{VARIABLE}={text}: expected KIND:N or KIND:N+ with one of {}",
+                kinds.join(", ")
             )
         })
     }
 }
 
-/// An executor with a fault at one action.
+/// An executor with a fault at some of its actions.
 pub struct Faulty {
     inner: Arc<dyn Executor>,
     fault: Fault,
@@ -100,25 +126,32 @@ impl Faulty {
 impl Executor for Faulty {
     async fn execute(&self, action: &Action, on_line: OnLine<'_>) -> Result<Reply, StepError> {
         let number = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
-        let kind = (number == self.fault.at).then_some(self.fault.kind);
-        match kind {
+        match self.fault.strikes(number) {
             Some(FaultKind::KillBefore) => kill_self(),
-            Some(FaultKind::FailBefore) => {
-                return Err(StepError::Stop(format!(
-                    "a fault on purpose before action {number}"
-                )));
+            Some(FaultKind::KillSent) => {
+                let _ = self.inner.execute(action, on_line).await;
+                kill_self()
             }
-            Some(FaultKind::Hang) => std::future::pending().await,
-            _ => {}
-        }
-        let reply = self.inner.execute(action, on_line).await;
-        match kind {
-            Some(FaultKind::KillAfter) => kill_self(),
-            Some(FaultKind::FailAfter) => Err(StepError::Unanswered {
-                what: action.shown().text,
-                waited: action.limit,
-            }),
-            _ => reply,
+            Some(FaultKind::Fail) => Err(refused(action, number)),
+            Some(FaultKind::Hang) => {
+                tokio::time::sleep(HANG.min(action.limit)).await;
+                Err(StepError::Unanswered {
+                    what: action.shown().text,
+                    waited: action.limit,
+                })
+            }
+            Some(FaultKind::Cut) => {
+                let _ = self.inner.execute(action, on_line).await;
+                Err(cut(action))
+            }
+            Some(FaultKind::Twice) => {
+                let _ = self.inner.execute(action, on_line).await;
+                self.inner.execute(action, on_line).await
+            }
+            // What strikes a record, the scribe sees to.
+            Some(FaultKind::KillAfter | FaultKind::KillRecord | FaultKind::FailRecord) | None => {
+                self.inner.execute(action, on_line).await
+            }
         }
     }
 
@@ -127,8 +160,57 @@ impl Executor for Faulty {
     }
 }
 
+fn refused(action: &Action, number: u64) -> StepError {
+    let reason = format!("refused on purpose at action {number}");
+    database_error(action, DbErrorKind::Refused, &reason).unwrap_or(StepError::Stop(reason))
+}
+
+fn cut(action: &Action) -> StepError {
+    let reason = "the connection was cut on purpose before the answer came";
+    database_error(action, DbErrorKind::Unknown, reason).unwrap_or_else(|| StepError::Unanswered {
+        what: action.shown().text,
+        waited: action.limit,
+    })
+}
+
+fn database_error(action: &Action, kind: DbErrorKind, message: &str) -> Option<StepError> {
+    let Target::Database(place) = &action.target else {
+        return None;
+    };
+    Some(StepError::Database(DbError {
+        place: place.clone(),
+        kind,
+        sqlstate: None,
+        message: message.to_owned(),
+        detail: None,
+    }))
+}
+
 /// Ends this process as `kill -9` does: nothing is flushed, nothing is dropped.
 pub(super) fn kill_self() -> ! {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, FaultKind};
+
+    #[test]
+    fn a_fault_strikes_once_or_from_then_on() {
+        let once: Fault = "cut:3".parse().unwrap();
+        let on: Fault = "cut:3+".parse().unwrap();
+        let strikes = |fault: Fault| (1..=4).map(move |n| fault.strikes(n).is_some());
+        assert!(strikes(once).eq([false, false, true, false]));
+        assert!(strikes(on).eq([false, false, true, true]));
+        assert_eq!(on.strikes(4), Some(FaultKind::Cut));
+    }
+
+    #[test]
+    fn what_is_no_fault_is_refused_with_what_would_be() {
+        for wrong in ["", "cut", "cut:", "cut:x", "cut:-1", "bite:3", "cut:3++"] {
+            let refused = wrong.parse::<Fault>().unwrap_err();
+            assert!(refused.contains("kill-before"), "{wrong}: {refused}");
+        }
+    }
 }

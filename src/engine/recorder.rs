@@ -25,6 +25,7 @@ struct Book {
     facts: Facts,
     intents: u64,
     records: u64,
+    outcomes: u64,
 }
 
 impl Scribe {
@@ -42,6 +43,7 @@ impl Scribe {
                 facts,
                 intents,
                 records: 0,
+                outcomes: 0,
             }),
             events,
             inbox,
@@ -78,10 +80,7 @@ impl Scribe {
             what,
         };
         book.records += 1;
-        let fault = self
-            .fault
-            .filter(|fault| fault.at == book.records)
-            .map(|fault| fault.kind);
+        let fault = self.fault.and_then(|fault| fault.strikes(book.records));
         if fault == Some(FaultKind::FailRecord) {
             book.writer.close("a fault on purpose");
         }
@@ -164,7 +163,14 @@ impl Recorder for Scribe {
             unknown: result.is_err_and(StepError::outcome_unknown),
             answer: result.map_or_else(|_| String::new(), in_few_words),
         };
-        self.note(Some(step), what)
+        let mut book = self.book();
+        self.write(&mut book, Some(step), what, Durability::Later)?;
+        book.outcomes += 1;
+        let fault = self.fault.and_then(|fault| fault.strikes(book.outcomes));
+        if fault == Some(FaultKind::KillAfter) {
+            kill_self();
+        }
+        Ok(())
     }
 
     fn fact(&self, name: &str, value: serde_json::Value) -> Result<(), StepError> {
