@@ -196,6 +196,14 @@ mod tests {
     use super::catalogue;
 
     #[test]
+    fn what_may_be_acknowledged_would_block() {
+        for id in crate::profile::ACKNOWLEDGEABLE {
+            let check = super::find(id).expect(id);
+            assert_eq!(check.severity, crate::checks::Severity::Block, "{id}");
+        }
+    }
+
+    #[test]
     fn every_check_says_why_and_what_to_do_and_has_its_own_id() {
         let mut seen = HashSet::new();
         for check in catalogue() {

@@ -180,6 +180,7 @@ impl CheckContext<'_> {
             .literals("ignore", &fence.ignore)
             .literal("replication_role", &self.profile.replication.role)
             .literal("own", &format!("greenlight:{}", self.run))
+            .literal("mark", &format!("greenlight run {}", self.run))
             .number("class", OPERATOR_LOCK.0.into())
             .number("object", OPERATOR_LOCK.1.into())
             .number("longest", i64::try_from(longest).unwrap_or(i64::MAX))

@@ -32,9 +32,12 @@ pub const CHECKS: &[Check] = &[
     Check::block("slot-name-free", "Names of the slots are free", EARLY, Ask::databases(On::Blue, sql!("slot-name-free"), listed!("the slot's name is free", "slot of that name", "slots of that name")))
         .why("A slot left over from another run begins at an old position and must not be taken for ours.")
         .remedy("Drop the slot if nobody reads from it, or start a new run."),
+    Check::block("object-names-free", "Names of publication, schema and subscriptions are free", EARLY, Ask::databases(On::Blue, sql!("object-names-free"), listed!("nobody else uses our names", "object of our name that this run did not make", "objects of our names that this run did not make")))
+        .why("What another run or somebody else made under our names must neither be used nor dropped.")
+        .remedy("Finish or roll back the run it belongs to, drop what is left over, or choose other names under [names]."),
     Check::warn("existing-replication-topology", "BLUE is nobody's subscriber", EARLY, Ask::databases(On::Blue, sql!("existing-replication-topology"), topology))
         .why("A subscription's apply worker goes on writing through every fence.")
-        .remedy("Move the subscription to GREEN first, or disable it before the fence and make it anew on GREEN. A publication of our name must go."),
+        .remedy("Move the subscription to GREEN first, or disable it before the fence and make it anew on GREEN."),
     Check::block("xid-holders", "No long transactions on BLUE", EARLY_AND_GATE, Ask::server(On::Blue, sql!("xid-holders"), listed!("no write transaction is old", "old write transaction", "old write transactions")))
         .why("Creating a slot waits for every write transaction in every database; the fence would have to kill them.")
         .remedy("Wait for these transactions or end them."),

@@ -26,9 +26,9 @@ pub const CHECKS: &[Check] = &[
     Check::block("unkillable-backends", "No sessions the tool may not end", EARLY_AND_GATE, Ask::server(On::Blue, sql!("unkillable-backends"), listed!("every session can be ended", "session of a superuser", "sessions of superusers")))
         .why("Sessions of superusers cannot be ended by others and write through any fence.")
         .remedy("Stop these jobs by hand before the cutover."),
-    Check::block("app-role-inventory", "Every login role is accounted for", EARLY, Ask::server(On::Blue, sql!("app-role-inventory"), listed!("every login role is fenced or known", "login role the profile does not name", "login roles the profile does not name")))
-        .why("A role that nobody thought of goes on writing to BLUE after the fence: those rows are lost.")
-        .remedy("Name each role under [fence] roles, or under ignore when it is no application."),
+    Check::block("app-role-inventory", "Every login role is accounted for", EARLY_AND_GATE, Ask::server(On::Blue, sql!("app-role-inventory", from 10, 16), listed!("every login role is fenced or known", "login role the profile does not name", "login roles the profile does not name")))
+        .why("A role that nobody thought of, or that may SET ROLE to a fenced one, goes on writing to BLUE after the fence: those rows are lost.")
+        .remedy("Name each role under [fence] roles, or under ignore when it is no application; one that may become a fenced role must be fenced itself, or lose that membership."),
     Check::block("repl-role-ready", "The replication role can replicate", EARLY_AND_BUILT, Ask::databases(On::Each, sql!("repl-role-ready"), replication_role))
         .why("Both sides' subscriptions connect as this role, for as long as the way back is open.")
         .remedy("LOGIN, REPLICATION (on RDS rds_replication), CONNECT on the database, a password that does not expire soon, not rds_iam, and not in the fence."),

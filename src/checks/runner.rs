@@ -13,7 +13,8 @@ use super::finding::Finding;
 use super::judge::Judged;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::ports::{Databases, DbError, DbErrorKind, Rows, Session};
-use crate::runbook::{CheckReport, CheckResult};
+use crate::profile::{ACKNOWLEDGEABLE, Profile};
+use crate::runbook::{CheckReport, CheckResult, Verdict};
 
 /// Sessions of one round on one server.
 const LANES: usize = 4;
@@ -71,11 +72,26 @@ async fn answer_and_tell(
     on_result: &(dyn Fn(CheckResult) + Send + Sync),
 ) -> (usize, Vec<CheckResult>) {
     let mut results = answer(check, ctx, sessions).await;
+    for result in &mut results {
+        acknowledge(ctx.profile, result);
+    }
     results.sort_by_key(|result| std::cmp::Reverse(result.verdict));
     for result in &results {
         on_result(result.clone());
     }
     (at, results)
+}
+
+/// A finding that the operator has taken care of warns; one that is unknown still blocks.
+fn acknowledge(profile: &Profile, result: &mut CheckResult) {
+    if result.verdict == Verdict::Block
+        && !result.unknown
+        && ACKNOWLEDGEABLE.contains(&result.id.as_str())
+        && profile.acknowledged.contains(&result.id)
+    {
+        result.verdict = Verdict::Warn;
+        result.evidence.push_str("; acknowledged in the profile");
+    }
 }
 
 async fn answer(

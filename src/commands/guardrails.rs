@@ -202,6 +202,9 @@ mod tests {
             wal_retained: ByteSize(1000),
             wal_space: None,
             hours_until_full: 6.0,
+            slot_room: ByteSize(1 << 20),
+            lag_growing: std::time::Duration::from_secs(60),
+            schema_every: std::time::Duration::from_secs(60),
         };
         let mut board = Board::default();
         let mut trips = Vec::new();

@@ -24,7 +24,7 @@ pub fn run(args: &PlanArgs) -> Ended {
             Way::UpgradeSnapshot
         }
     };
-    let (job, _) = Job::new(profile, "{run}", None);
+    let (job, _) = Job::new(profile, "{run}", None, None);
     let plan = Plan::of(&procedures::runbook(&job, way), &Facts::default());
     if args.json {
         print_json(&plan)?;

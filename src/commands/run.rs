@@ -90,6 +90,7 @@ pub async fn begin(profile: Profile, runs: &Runs, dry_run: bool) -> Result<Ready
         Arc::clone(&wired.profile),
         &id,
         wired.replication_password.clone(),
+        Some(fresh.dir()),
     );
     let runbook = procedures::runbook(&job, way);
     let run = fresh.begin(&text, &Plan::of(&runbook, &Facts::default()))?;
@@ -108,6 +109,7 @@ pub async fn take_up(runs: &Runs, id: &str, first: Option<Intent>) -> Result<Rea
         Arc::clone(&wired.profile),
         &run.id,
         wired.replication_password.clone(),
+        Some(&run.dir),
     );
     let runbook = procedures::runbook(&job, way);
     Ready::new(wired, lock, run, runbook, objects, memory.dry_run, first)
@@ -174,6 +176,7 @@ impl Ready {
                 profile: Arc::clone(profile),
                 world: wired.world.clone(),
                 run: run.id.clone(),
+                run_dir: run.dir.clone(),
                 replication_password: wired.replication_password.clone(),
             }),
             run,

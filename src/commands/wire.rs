@@ -1,5 +1,6 @@
 //! Puts a run's world together: RDS, databases, secrets, the lock against a second operator, the way to go.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -137,6 +138,8 @@ pub struct CutoverChecks {
     pub world: World,
     /// The run.
     pub run: String,
+    /// Its folder.
+    pub run_dir: PathBuf,
     /// The replication role's password.
     pub replication_password: Option<SecretString>,
 }
@@ -154,7 +157,7 @@ impl GateChecks for CutoverChecks {
             run: &self.run,
             moment: Moment::Gate,
             replication_password: self.replication_password.as_ref(),
-            run_dir: None,
+            run_dir: Some(&self.run_dir),
         };
         run_all(&asked, &|_| {}).await
     }

@@ -232,6 +232,12 @@ impl Runs {
 }
 
 impl NewRun {
+    /// Its folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Writes profile and plan, and opens the journal.
     pub fn begin(self, profile: &str, plan: &Plan) -> Result<OpenRun, JournalError> {
         let Self { id, dir, lock } = self;

@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -21,6 +22,8 @@ pub struct Job {
     pub run: String,
     /// The replication role's password; `None` leaves it to a passfile on the servers.
     pub replication_password: Option<SecretString>,
+    /// The run's folder, once there is one.
+    pub dir: Option<PathBuf>,
     /// Where the object diff goes for whoever looks on.
     pub objects: watch::Sender<Option<Arc<ObjectDiff>>>,
 }
@@ -41,6 +44,7 @@ impl Job {
         profile: Arc<Profile>,
         run: &str,
         replication_password: Option<SecretString>,
+        dir: Option<&Path>,
     ) -> (Arc<Self>, watch::Receiver<Option<Arc<ObjectDiff>>>) {
         let (objects, seen) = watch::channel(None);
         (
@@ -48,6 +52,7 @@ impl Job {
                 profile,
                 run: run.to_owned(),
                 replication_password,
+                dir: dir.map(Path::to_owned),
                 objects,
             }),
             seen,

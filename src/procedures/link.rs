@@ -55,6 +55,12 @@ impl Link {
         self.job.subscription(self.direction)
     }
 
+    /// The slot for one database.
+    #[must_use]
+    pub fn slot(&self, database: &str) -> String {
+        self.job.slot(self.direction, database)
+    }
+
     /// Creates the subscription, disabled and without touching the slot: it starts only once its origin is set.
     ///
     /// A CREATE SUBSCRIPTION that fails is written to the server's log with its password; `quiet` keeps it out, where

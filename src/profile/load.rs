@@ -64,6 +64,7 @@ fn read(
     let fence = sections::fence(&root.section("fence"));
     let budgets = sections::budgets(&root.section("budgets"));
     let thresholds = sections::thresholds(&root.section("thresholds"));
+    let acknowledged = sections::acknowledged(&root.section("checks"));
     let hooks = sections::hooks(&root.section("hooks"));
     let names = sections::names(&root.section("names"));
     let blue_after = sections::finish(&root.section("finish"));
@@ -88,6 +89,7 @@ fn read(
         databases: databases?.value,
         schemas: schemas.map_or_else(Vec::new, |at| at.value),
         fence: fence?.value,
+        acknowledged,
         budgets,
         thresholds,
         hooks,
@@ -165,9 +167,10 @@ mod tests {
             "fence",
             "budgets",
         ];
-        let sections = sections
-            .iter()
-            .chain(&["thresholds", "hooks.redirect", "names", "finish"]);
+        let sections =
+            sections
+                .iter()
+                .chain(&["checks", "thresholds", "hooks.redirect", "names", "finish"]);
         for name in sections.chain(&["", "hooks.notify"]) {
             let key = if name.is_empty() {
                 "zzz".to_owned()
@@ -233,6 +236,21 @@ mod tests {
         }
         let told = problems("databases = [\n");
         assert!(told.starts_with("p.toml:"), "{told}");
+    }
+
+    #[test]
+    fn only_what_can_be_taken_care_of_is_acknowledged() {
+        let with = |list: &str| changed("[checks]", &format!("[checks]\nacknowledge = [{list}]"));
+        let text = with("\"large-objects\"");
+        let profile = parse(Path::new("p.toml"), &text).expect("sound");
+        assert_eq!(profile.acknowledged, ["large-objects"]);
+        let told = problems(&with("\"large-object\", \"replica-identity-missing\""));
+        for words in [
+            "did you mean \"large-objects\"?; allowed: a list of auto-ddl-jobs, cron-jobs, large-objects",
+            "\"replica-identity-missing\" is no check that can be acknowledged",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
     }
 
     #[test]

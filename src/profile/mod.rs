@@ -14,7 +14,7 @@ mod validate;
 pub use error::{Problem, ProfileErrors};
 pub use load::{load, parse};
 pub use schema::{
-    BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds,
-    Replication, Route, ServerAddress, SslMode, Thresholds,
+    ACKNOWLEDGEABLE, BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names,
+    PasswordSource, Profile, Rds, Replication, Route, ServerAddress, SslMode, Thresholds,
 };
 pub use scram::scram_verifier;

@@ -356,7 +356,7 @@ fn with_article(type_name: &str) -> String {
 }
 
 /// `, did you mean "write_pause"?`, when something known is close.
-fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+pub(super) fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
     known
         .map(|known| (strsim::jaro_winkler(word, known), known))
         .filter(|(likeness, _)| *likeness > 0.8)

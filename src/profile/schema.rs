@@ -30,6 +30,8 @@ pub struct Profile {
     pub schemas: Vec<String>,
     /// Who is fenced.
     pub fence: Fence,
+    /// Checks of [`ACKNOWLEDGEABLE`] whose finding the operator has taken care of: they warn instead of blocking.
+    pub acknowledged: Vec<String>,
     /// What may be spent.
     pub budgets: Budgets,
     /// When a guardrail trips.
@@ -53,6 +55,10 @@ impl Profile {
         }
     }
 }
+
+/// Blocking checks whose finding can be taken care of outside the procedure, so that the operator may acknowledge it
+/// (`[checks] acknowledge`). The others would lose rows or cause an outage whatever the operator does.
+pub const ACKNOWLEDGEABLE: [&str; 3] = ["auto-ddl-jobs", "cron-jobs", "large-objects"];
 
 /// What becomes of BLUE once the way back is closed (`[finish] blue = "keep" | "delete"`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -245,6 +251,12 @@ pub struct Thresholds {
     pub wal_space: Option<ByteSize>,
     /// Hours until that space is used up.
     pub hours_until_full: f64,
+    /// WAL that may still be written before a slot of ours is lost (`safe_wal_size`).
+    pub slot_room: ByteSize,
+    /// How long lag may grow without falling back.
+    pub lag_growing: Duration,
+    /// How often the schema is read whole, to see whether it changed.
+    pub schema_every: Duration,
 }
 
 /// A command of the operator's own.

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::read::{At, Section};
+use super::read::{At, Section, suggestion};
 use super::schema::{
-    BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Rds,
-    Replication, Route, ServerAddress, SslMode, Thresholds,
+    ACKNOWLEDGEABLE, BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names,
+    PasswordSource, Rds, Replication, Route, ServerAddress, SslMode, Thresholds,
 };
 use super::validate;
 use crate::domain::{ByteSize, PgVersion};
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const NAME: &str = "a name";
 const PORTS: (i64, i64) = (1, 65_535);
@@ -310,9 +311,34 @@ pub(super) fn thresholds(section: &Section<'_>) -> Thresholds {
         wal_retained: section.size("wal_retained").unwrap_or(ByteSize(40 << 30)),
         wal_space: section.size("wal_space"),
         hours_until_full: section.positive("hours_until_full").unwrap_or(12.0),
+        slot_room: section.size("slot_room").unwrap_or(ByteSize(4 << 30)),
+        lag_growing: section.duration("lag_growing", 10 * MINUTE).value,
+        schema_every: section.duration("schema_every", MINUTE).value,
     };
     section.finish();
     thresholds
+}
+
+/// Checks that the operator has taken care of.
+pub(super) fn acknowledged(section: &Section<'_>) -> Vec<String> {
+    let allowed = format!("a list of {}", ACKNOWLEDGEABLE.join(", "));
+    let list = section.texts("acknowledge", &allowed);
+    section.finish();
+    let Some(list) = list else {
+        return Vec::new();
+    };
+    for id in list
+        .value
+        .iter()
+        .filter(|id| !ACKNOWLEDGEABLE.contains(&id.as_str()))
+    {
+        let problem = format!(
+            "{id:?} is no check that can be acknowledged{}",
+            suggestion(id, ACKNOWLEDGEABLE.into_iter())
+        );
+        section.findings().at(&list, problem, &allowed);
+    }
+    list.value
 }
 
 pub(super) fn hooks(section: &Section<'_>) -> Hooks {

@@ -27,6 +27,7 @@ pub const IDS: &[&str] = &[
     "wal-disk-runway",
     "foreign-slots",
     "slot-name-free",
+    "object-names-free",
     "existing-replication-topology",
     "xid-holders",
     "prepared-xacts",

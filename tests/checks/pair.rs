@@ -32,6 +32,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE derived (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
     "INSERT INTO items (note) SELECT 'note' FROM generate_series(1, 5000)",
     "CREATE SCHEMA greenlight",
+    "COMMENT ON SCHEMA greenlight IS 'greenlight run r1'",
     "CREATE TABLE greenlight.probe (id int PRIMARY KEY, seen text)",
 ];
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
-use greenlight::checks::{CheckContext, Moment};
+use greenlight::checks::{CheckContext, Moment, find, run};
 use greenlight::domain::Node;
 use greenlight::profile::Profile;
 use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
@@ -58,6 +58,7 @@ const ON_A_BAD_BLUE: &[&str] = &[
     "wal-keep-cap",
     "foreign-slots",
     "slot-name-free",
+    "object-names-free",
     "existing-replication-topology",
     "xid-holders",
     "prepared-xacts",
@@ -121,6 +122,7 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)",
         "CREATE TABLE pictures (id int PRIMARY KEY, picture oid, kind regproc)",
         "SELECT lo_create(0)",
+        "CREATE SCHEMA greenlight",
         "CREATE SUBSCRIPTION x CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false)",
         "CREATE TABLE part_of (id int PRIMARY KEY); ALTER EXTENSION plpgsql ADD TABLE part_of",
         "CREATE TABLE twice (id int); INSERT INTO twice VALUES (1), (1)",
@@ -182,6 +184,26 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         .collect();
     assert!(silent.is_empty(), "{silent:?} found nothing: {report:#?}");
     assert!(!report.passes());
+
+    taken_care_of(&ctx).await;
+}
+
+/// What the profile acknowledges warns.
+async fn taken_care_of(bad: &CheckContext<'_>) {
+    let mut profile = bad.profile.clone();
+    profile.acknowledged = vec!["large-objects".to_owned()];
+    let ctx = CheckContext {
+        profile: &profile,
+        ..*bad
+    };
+    let report = run(&[find("large-objects").expect("a check")], &ctx, &|_| ()).await;
+    assert!(report.passes(), "{report:#?}");
+    let told = &report.checks[0];
+    let words = "acknowledged in the profile";
+    assert!(
+        has_found(told) && told.evidence.ends_with(words),
+        "{told:#?}"
+    );
 }
 
 fn bad_profile() -> Profile {

@@ -94,7 +94,8 @@ impl CatchUp {
             }
             if stalled {
                 return Err(StepError::Stop(format!(
-                    "{at}: the link is down: no worker has stayed for {STALLED:?}. {}",
+                    "{at}: the link is down: no worker has stayed for {STALLED:?}. {}{}",
+                    self.slot_holder(ctx, at).await?,
                     self.link.why_stopped(ctx, at).await
                 )));
             }
@@ -144,7 +145,23 @@ impl CatchUp {
             publisher_at,
             confirmed,
             lag,
-            active: row.get("active")?,
+            active: row.get("active")? && subscription.worker.is_some(),
+        })
+    }
+
+    /// Who holds the slot while GREEN has no worker, in a sentence; empty when nobody does.
+    async fn slot_holder(&self, ctx: &Context, at: &Place) -> Result<String, StepError> {
+        let blue = Place::new(Node::blue(), &at.database);
+        let slot = self.link.slot(&at.database);
+        let sql = Sql::new(include_str!("../../../assets/sql/link/slot_holder.sql"))
+            .literal("slot", &slot);
+        let rows = ctx.read(&blue, &sql).await?;
+        Ok(match rows.first() {
+            Some(row) => format!(
+                "{blue}: slot {slot} is held by {}: end that session, and whatever starts it. ",
+                row.get::<String>("holder")?
+            ),
+            None => String::new(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::prepare::presence;
-use crate::domain::{Lsn, Place};
+use crate::domain::{Lsn, Place, Sql};
 use crate::procedures::Job;
 use crate::procedures::job::Direction;
 use crate::procedures::link::{Link, may_be_quiet, version};
@@ -130,6 +130,7 @@ impl Enable {
         }
         // Once it has applied something its own position is the right one; moving it would repeat or skip.
         if subscription.origin.is_none_or(|origin| origin < start) {
+            self.refuse_read_slot(ctx, at, start).await?;
             self.link.wait_for_worker_gone(ctx, at).await?;
             ctx.send(&self.link.advance(at, Some(subscription.oid), Some(start)))
                 .await?;
@@ -142,6 +143,37 @@ impl Enable {
             }
         }
         ctx.send(&self.link.enable(at)).await.map(drop)
+    }
+
+    /// What somebody else has read from the slot is gone for us: the server would begin after it without a word.
+    async fn refuse_read_slot(
+        &self,
+        ctx: &Context,
+        at: &Place,
+        start: Lsn,
+    ) -> Result<(), StepError> {
+        let publisher = Place::new(self.link.direction.publisher(), &at.database);
+        let slot = self.link.slot(&at.database);
+        let confirmed = Sql::new(
+            "SELECT confirmed_flush_lsn AS lsn FROM pg_replication_slots WHERE slot_name = {slot}",
+        )
+        .literal("slot", &slot);
+        let rows = ctx.read(&publisher, &confirmed).await?;
+        let found: Option<Lsn> = match rows.first() {
+            Some(row) => row.opt("lsn")?,
+            None => None,
+        };
+        match found {
+            Some(confirmed) if confirmed <= start => Ok(()),
+            Some(confirmed) => Err(StepError::Stop(format!(
+                "{publisher}: somebody has read from slot {slot} up to {confirmed}, beyond the start at {start}: those changes \
+                 would never reach {at}. The link was not enabled. Find out who reads from it, take the run back and build \
+                 GREEN again.",
+            ))),
+            None => Err(StepError::Stop(format!(
+                "{publisher}: slot {slot} is gone, and with it the changes it kept. Take the run back and start again."
+            ))),
+        }
     }
 }
 
@@ -221,10 +253,9 @@ impl Unlink {
             .iter()
             .map(|d| self.job.slot(self.link.direction, d))
             .collect();
-        let sql = crate::domain::Sql::new(
-            "SELECT slot_name FROM pg_replication_slots WHERE slot_name = ANY ({names})",
-        )
-        .literals("names", &names);
+        let sql =
+            Sql::new("SELECT slot_name FROM pg_replication_slots WHERE slot_name = ANY ({names})")
+                .literals("names", &names);
         Ok(ctx
             .read(&self.job.server(&self.link.direction.publisher()), &sql)
             .await?

@@ -81,7 +81,7 @@ impl Step for Checks {
             run: &ctx.run,
             moment: self.moment,
             replication_password: self.job.replication_password.as_ref(),
-            run_dir: None,
+            run_dir: self.job.dir.as_deref(),
         };
         let report = run_all(&asked, &|result| ctx.check(&result)).await;
         let text = format!(
@@ -91,6 +91,15 @@ impl Step for Checks {
             report.count(Verdict::Warn),
             report.count(Verdict::Block),
         );
+        let acknowledged = &self.job.profile.acknowledged;
+        let text = if acknowledged.is_empty() {
+            text
+        } else {
+            format!(
+                "{text}; acknowledged in the profile: {}",
+                acknowledged.join(", ")
+            )
+        };
         if report.passes() {
             return Ok(if report.count(Verdict::Warn) > 0 {
                 StepResult::Warning(text)

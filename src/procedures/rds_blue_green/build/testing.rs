@@ -20,6 +20,7 @@ pub(super) fn profile() -> Profile {
         procedure: "rds-blue-green".to_owned(),
         name: "shop".to_owned(),
         blue: server("shop-blue"),
+        acknowledged: Vec::new(),
         blue_after: crate::profile::BlueAfter::default(),
         green: Green {
             address: server("shop-green"),
@@ -68,6 +69,9 @@ pub(super) fn profile() -> Profile {
             wal_retained: ByteSize(1 << 30),
             wal_space: None,
             hours_until_full: 2.0,
+            slot_room: ByteSize(1 << 20),
+            lag_growing: minute,
+            schema_every: minute,
         },
         hooks: Hooks::default(),
         names: Names {
