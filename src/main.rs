@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             // Servers' messages and names are in it.
-            eprintln!("{}", visible_lines(&format!("greenlight: {failure}")));
+            commands::say(&visible_lines(&format!("greenlight: {failure}")));
             ExitCode::from(REFUSED)
         }
     }

@@ -64,3 +64,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Says something to people on standard error; a terminal that is gone must not keep the rest from being done.
+pub fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
+}

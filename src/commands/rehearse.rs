@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::headless::{Answers, Printing};
 use super::run::{Ready, begin};
-use super::{Ended, Failure, print, print_json};
+use super::{Ended, Failure, print, print_json, say};
 use crate::cli::RehearseArgs;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::journal::Runs;
@@ -39,7 +39,6 @@ pub async fn run(args: &RehearseArgs) -> Ended {
     let dir = fresh_dir()?;
     let mut options = LabOptions::new(&dir)?;
     options.pg_bin.clone_from(&args.pg_bin);
-    let say = |words: &str| eprintln!("{words}");
     let lab = tokio::select! {
         lab = Lab::up(&options, &say) => lab?,
         _ = tokio::signal::ctrl_c() => {
@@ -82,9 +81,19 @@ async fn rehearse(args: &RehearseArgs, dir: &Path, load: Load) -> Ended {
     let runs = Runs::locate(Some(&dir.join("runs")))?;
     let ready = begin(profile, &runs, false).await?;
     if !args.auto {
-        let outcome = ready.on_screen(args.theme).await?;
+        let outcome = ready.on_disposable_servers().on_screen(args.theme).await?;
         load.stop().await?;
         let audit = audit(dir).await?;
+        say(match outcome {
+            Outcome::Done => "the rehearsal is done",
+            Outcome::RolledBack => "the rehearsal is rolled back",
+            Outcome::Parked => {
+                "the rehearsal was left early; its servers go now, and its run with them"
+            }
+            Outcome::Stuck => {
+                "the rehearsal ended where a human would have to look; its servers go now"
+            }
+        });
         print(&told(&audit))?;
         return Ok(ExitCode::from(outcome.exit_code()));
     }
@@ -178,7 +187,7 @@ impl Seen {
         match &event.what {
             What::State {
                 state: StepState::Running,
-            } if tell => eprintln!("{step}"),
+            } if tell => say(step.as_str()),
             What::State {
                 state: StepState::Done { result, took_ms },
             } => {
@@ -207,7 +216,7 @@ impl Seen {
                     seconds: *took_ms as f64 / 1000.0,
                 });
             }
-            What::GateRefused { reason } => eprintln!("{step}: not yet: {reason}"),
+            What::GateRefused { reason } => say(&format!("{step}: not yet: {reason}")),
             What::Check { result } => {
                 self.checks
                     .insert((result.id.clone(), result.node.clone()), result.verdict);

@@ -10,7 +10,7 @@ use super::gauges::Lookout;
 use super::headless::{Answers, Printing, attend, operator};
 use super::notify::notified;
 use super::wire::{CutoverChecks, Wired};
-use super::{Ended, Failure};
+use super::{Ended, Failure, say};
 use crate::adapters::Live;
 use crate::cli::{ResumeArgs, RollbackArgs, RunArgs, RunOptions, ThemeName};
 use crate::domain::PgVersion;
@@ -157,6 +157,7 @@ impl Ready {
             blue_version: wired.blue.to_string(),
             green_version: target
                 .map_or_else(|| profile.green.engine_version.clone(), |v| v.to_string()),
+            disposable: false,
         };
         let (trips_out, trips) = mpsc::unbounded_channel();
         let (gauges_out, gauges) = watch::channel(Gauges::default());
@@ -188,6 +189,8 @@ impl Ready {
             header: Header {
                 profile: profile.name.clone(),
                 operator: operator(),
+                blue_version: header.blue_version.clone(),
+                green_version: header.green_version.clone(),
                 dry_run,
                 rehearsal: is_rehearsal(profile),
                 fault: Fault::from_environment().map_err(Failure::new)?,
@@ -204,6 +207,13 @@ impl Ready {
             gauges,
             lock,
         })
+    }
+
+    /// The run of servers that go once the screen closes: nothing invites to take it up again.
+    #[must_use]
+    pub fn on_disposable_servers(mut self) -> Self {
+        self.header.disposable = true;
+        self
     }
 
     /// BLUE's and GREEN's version, as shown.
@@ -229,7 +239,17 @@ impl Ready {
             };
             self.headless(answers, printing, |_| {}).await
         } else if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-            self.on_screen(options.theme).await?
+            let run = self.drive.run.id.clone();
+            let outcome = self.on_screen(options.theme).await?;
+            say(&match outcome {
+                Outcome::Done => format!("run {run} is done: greenlight report {run}"),
+                Outcome::RolledBack => format!("run {run} is rolled back: greenlight report {run}"),
+                Outcome::Parked => format!("run {run} is parked: greenlight resume {run}"),
+                Outcome::Stuck => {
+                    format!("run {run} needs a human to look: greenlight resume {run}")
+                }
+            });
+            outcome
         } else {
             return Err(Failure::new("there is no terminal here: use --headless"));
         };
@@ -263,7 +283,6 @@ impl Ready {
 
     /// Drives the run on the screen.
     pub async fn on_screen(self, theme: ThemeName) -> Result<Outcome, Failure> {
-        let run = self.drive.run.id.clone();
         let export_dir = self.drive.run.dir.clone();
         let lookout = tokio::spawn(self.lookout.keep());
         let engine = tokio::spawn(drive(self.drive));
@@ -279,18 +298,16 @@ impl Ready {
                 ..tui::Options::default()
             },
         };
-        let left = tui::run(wizard).await;
+        // A task of its own: a panic in the screen must not take the engine along.
+        let left = tokio::spawn(tui::run(wizard)).await;
         // The screen is gone; the action in hand comes to its end, then the run is parked.
         let _ = self.intents.send(Intent::Park);
         let outcome = engine.await.unwrap_or(Outcome::Stuck);
         lookout.abort();
         drop(self.lock);
-        left?;
-        let way_on = match outcome {
-            Outcome::Done | Outcome::RolledBack => format!("greenlight report {run}"),
-            Outcome::Parked | Outcome::Stuck => format!("greenlight resume {run}"),
-        };
-        eprintln!("run {run}: {outcome:?}. {way_on}");
+        if let Ok(left) = left {
+            left?;
+        }
         Ok(outcome)
     }
 }

@@ -50,6 +50,10 @@ pub struct Header {
     pub profile: String,
     /// Who confirms: user and host.
     pub operator: String,
+    /// BLUE's version, as shown.
+    pub blue_version: String,
+    /// GREEN's version, as shown.
+    pub green_version: String,
     /// Everything is read, nothing is changed.
     pub dry_run: bool,
     /// Disposable servers.

@@ -87,6 +87,8 @@ impl Driver {
                 dry_run: self.header.dry_run,
                 rehearsal: self.header.rehearsal,
                 resumed: began_with.is_some(),
+                blue_version: self.header.blue_version.clone(),
+                green_version: self.header.green_version.clone(),
             },
         )?;
         if let Some(tool) = memory.tool.as_ref().filter(|tool| *tool != TOOL) {
@@ -148,6 +150,11 @@ impl Driver {
         let mut effects = VecDeque::from(self.machine.handle(input));
         while let Some(effect) = effects.pop_front() {
             let done = match effect {
+                Effect::Note(step, What::Confirmed { .. }) if self.header.dry_run => {
+                    let text = "the gate was passed: in a dry run nobody confirms, nothing is sent";
+                    let text = text.to_owned();
+                    self.scribe.note(step.as_ref(), What::Log { text })
+                }
                 Effect::Note(step, what) => {
                     let noted = self.scribe.note(step.as_ref(), what.clone());
                     if noted.is_err() {

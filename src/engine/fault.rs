@@ -38,6 +38,8 @@ pub enum FaultKind {
     Cut,
     /// The action is sent twice; the second answer counts.
     Twice,
+    /// The task that was to send the action panics.
+    Panic,
     /// The process is killed when the record has been written.
     KillRecord,
     /// The record cannot be written.
@@ -49,7 +51,7 @@ pub const VARIABLE: &str = "GREENLIGHT_FAULT";
 /// The most that a hanging action is waited for, so that a sweep over all of them ends: what is told is its own limit.
 const HANG: Duration = Duration::from_secs(1);
 
-const KINDS: [(&str, FaultKind); 9] = [
+const KINDS: [(&str, FaultKind); 10] = [
     ("kill-before", FaultKind::KillBefore),
     ("kill-sent", FaultKind::KillSent),
     ("kill-after", FaultKind::KillAfter),
@@ -57,6 +59,7 @@ const KINDS: [(&str, FaultKind); 9] = [
     ("hang", FaultKind::Hang),
     ("cut", FaultKind::Cut),
     ("twice", FaultKind::Twice),
+    ("panic", FaultKind::Panic),
     ("kill-record", FaultKind::KillRecord),
     ("fail-record", FaultKind::FailRecord),
 ];
@@ -148,6 +151,8 @@ impl Executor for Faulty {
                 let _ = self.inner.execute(action, on_line).await;
                 self.inner.execute(action, on_line).await
             }
+            // proven: asked for by whoever rehearses
+            Some(FaultKind::Panic) => panic!("a fault on purpose at action {number}"),
             // What strikes a record, the scribe sees to.
             Some(FaultKind::KillAfter | FaultKind::KillRecord | FaultKind::FailRecord) | None => {
                 self.inner.execute(action, on_line).await

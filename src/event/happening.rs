@@ -38,6 +38,12 @@ pub enum What {
         rehearsal: bool,
         /// True when the run was taken up again.
         resumed: bool,
+        /// BLUE's version, as shown: `15.18`.
+        #[serde(default)]
+        blue_version: String,
+        /// GREEN's version, as shown.
+        #[serde(default)]
+        green_version: String,
     },
     /// A step's state changed.
     State {

@@ -76,6 +76,7 @@ pub async fn start_screen(start: Start, options: &Options) -> Result<Option<Choi
     let mut screen = Screen::enter()?;
     let mut keyboard = Keyboard::listen();
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut resized = signal(SignalKind::window_change())?;
     let mut chosen = 0;
@@ -97,6 +98,7 @@ pub async fn start_screen(start: Start, options: &Options) -> Result<Option<Choi
         let event = tokio::select! {
             event = keyboard.events.recv() => event,
             _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
             _ = hang_up.recv() => None,
             _ = resized.recv() => continue,
         };
@@ -173,29 +175,51 @@ fn draw(
         ),
     ]);
     paint::line(buf, area, 0, &head);
+    let refused: Vec<Line> = refusal
+        .into_iter()
+        .flat_map(|reason| {
+            text::wrap(
+                &format!("⚠ {reason}"),
+                usize::from(area.width).saturating_sub(2),
+            )
+        })
+        .take(usize::from(area.height / 2))
+        .map(|line| Line::from(span(format!(" {line}"), theme.warn)))
+        .collect();
+    let foot_height = u16::try_from(refused.len()).unwrap_or(1).max(1);
     let body = Rect {
         x: area.x + 2,
         y: area.y + 2,
         width: area.width.saturating_sub(4),
-        height: area.height.saturating_sub(4),
+        height: area.height.saturating_sub(3 + foot_height),
     };
     let first = first_drawn(chosen_row, rows.len(), usize::from(body.height));
     paint::lines(buf, body, &rows[first..]);
     if let Ok(y) = u16::try_from(chosen_row - first) {
         paint::choose_row(buf, body, y, theme.chosen);
     }
-    let foot = match refusal {
-        Some(reason) => Line::from(span(format!(" ⚠ {reason}"), theme.warn)),
-        None => Line::from(vec![
-            span(" ↑ ↓", theme.key),
-            span(" move   ", theme.dim),
-            span("Enter", theme.key),
-            span(" choose   ", theme.dim),
-            span("q", theme.key),
-            span(" leave", theme.dim),
-        ]),
+    let keys = Line::from(vec![
+        span(" ↑ ↓", theme.key),
+        span(" move   ", theme.dim),
+        span("Enter", theme.key),
+        span(" choose   ", theme.dim),
+        span("q", theme.key),
+        span(" leave", theme.dim),
+    ]);
+    let foot = Rect {
+        y: area.bottom().saturating_sub(foot_height),
+        height: foot_height,
+        ..area
     };
-    paint::line(buf, area, area.height.saturating_sub(1), &foot);
+    paint::lines(
+        buf,
+        foot,
+        if refused.is_empty() {
+            std::slice::from_ref(&keys)
+        } else {
+            &refused
+        },
+    );
     theme.finish(buf);
 }
 

@@ -30,6 +30,11 @@ struct Tty {
 }
 
 impl Tty {
+    /// After a panic its hook has left the terminal: a frame that is half drawn must not end up on it.
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed) || !ENTERED.load(Ordering::SeqCst)
+    }
+
     fn keep(&self, result: io::Result<usize>, otherwise: usize) -> io::Result<usize> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
@@ -44,7 +49,7 @@ impl Tty {
 
 impl Write for Tty {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.gone.load(Ordering::Relaxed) {
+        if self.is_gone() {
             return Ok(bytes.len());
         }
         let written = self.out.write(bytes);
@@ -52,7 +57,7 @@ impl Write for Tty {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.gone.load(Ordering::Relaxed) {
+        if self.is_gone() {
             return Ok(());
         }
         let flushed = self.out.flush().map(|()| 0);

@@ -1,6 +1,6 @@
 //! What keys and events do to the view, and what is wanted from outside because of them. No IO.
 
-use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::Size;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -108,6 +108,7 @@ pub fn key(model: &Model, view: &mut View, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(binding) = binding else {
+        view.say(model.now, unknown(model, view, event), true);
         return Vec::new();
     };
     if let Some(reason) = binding.disabled_reason(model, view) {
@@ -117,6 +118,17 @@ pub fn key(model: &Model, view: &mut View, event: &KeyEvent) -> Vec<Effect> {
     let effects = act(model, view, binding.action);
     view.refresh(model);
     effects
+}
+
+/// Why a key that is bound to nothing here does nothing.
+fn unknown(model: &Model, view: &View, event: &KeyEvent) -> String {
+    let asked = model.gate.as_ref().and_then(|gate| gate.phrase.as_ref());
+    if asked.is_some() && view.tab == Tab::Steps && !view.cutover {
+        return "the phrase is typed behind the gate: Enter opens it".to_owned();
+    }
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    let held = if ctrl { "Ctrl-" } else { "" };
+    format!("{held}{} does nothing here; ? shows the keys", event.code)
 }
 
 fn dialog_key(model: &Model, view: &mut View, event: &KeyEvent) -> Vec<Effect> {
@@ -370,16 +382,19 @@ fn quit(model: &Model, view: &mut View) -> Vec<Effect> {
     if model.is_over() || model.read_only {
         return vec![Effect::Leave];
     }
-    if !model.steps.any_running() {
-        view.leaving = true;
-        return vec![Effect::Send(Intent::Park)];
-    }
+    let now = if model.steps.any_running() {
+        "A step is under way. The action in hand is finished, nothing new is started, and the run is parked."
+    } else {
+        "Nothing is under way. The run is parked where it stands, and everything stays as it is."
+    };
+    let later = if model.header.disposable {
+        "The servers of this rehearsal are taken down, and the run goes with them."
+    } else {
+        "`greenlight resume` takes it up again."
+    };
     view.dialog = Some(Dialog::Confirm(ConfirmDialog {
         title: "Park the run and leave".to_owned(),
-        lines: vec![
-            "A step is under way. The action in hand is finished, nothing new is started, and the run is parked.".to_owned(),
-            "`greenlight resume` takes it up again.".to_owned(),
-        ],
+        lines: vec![now.to_owned(), later.to_owned()],
         go: "Park",
         intent: Intent::Park,
         focus: Focus::Cancel,

@@ -362,6 +362,8 @@ pub async fn run_book(
         cancel: CancellationToken::new(),
         first: None,
         header: Header {
+            blue_version: "15.18".to_owned(),
+            green_version: "17.10".to_owned(),
             profile: "test".to_owned(),
             operator: "tester@here".to_owned(),
             rehearsal: true,

@@ -5,5 +5,6 @@ mod on_the_way;
 mod pause;
 mod refusals;
 mod start_lsn;
+#[path = "../support/lab.rs"]
 mod support;
 mod whole;

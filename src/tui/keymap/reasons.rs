@@ -1,6 +1,6 @@
 //! Why a key does nothing now.
 
-use crate::event::StepState;
+use crate::event::{Outcome, StepState};
 use crate::tui::model::{Half, Model};
 use crate::tui::view_state::View;
 
@@ -12,7 +12,13 @@ pub fn steering(model: &Model, _: &View) -> Option<String> {
     if model.read_only {
         Some("this screen is read-only: steer from the terminal that runs it".to_owned())
     } else if model.is_over() {
-        Some("the run has ended; `greenlight resume` takes up a parked one".to_owned())
+        let resume = match model.ended {
+            Some(Outcome::Parked | Outcome::Stuck) if !model.header.disposable => {
+                "; `greenlight resume` takes it up again"
+            }
+            _ => "",
+        };
+        Some(format!("this process is done with the run{resume}"))
     } else {
         None
     }

@@ -16,6 +16,11 @@ const fn letter(c: char) -> Key {
     (KeyCode::Char(c), KeyModifiers::NONE)
 }
 
+/// What steers a run, beside Enter at a gate, needs Ctrl: a phrase typed where no dialog is open must come to nothing.
+const fn ctrl(c: char) -> Key {
+    (KeyCode::Char(c), KeyModifiers::CONTROL)
+}
+
 const TABLES: &[Tab] = &[Tab::Checks, Tab::Objects, Tab::Data, Tab::Log];
 const STEPS: Where = Where::Tabs(&[Tab::Steps]);
 
@@ -87,8 +92,8 @@ pub static BINDINGS: &[Binding] = &[
         give_back,
     ),
     bind(
-        &[letter('r')],
-        "r",
+        &[ctrl('r')],
+        "Ctrl-R",
         Action::Retry,
         STEPS,
         "do it again",
@@ -96,8 +101,8 @@ pub static BINDINGS: &[Binding] = &[
         retry,
     ),
     bind(
-        &[letter('d')],
-        "d",
+        &[ctrl('d')],
+        "Ctrl-D",
         Action::TakeAsDone,
         STEPS,
         "take it as done",
@@ -123,8 +128,8 @@ pub static BINDINGS: &[Binding] = &[
         no_step,
     ),
     bind(
-        &[letter('u')],
-        "u",
+        &[ctrl('u')],
+        "Ctrl-U",
         Action::Undo,
         STEPS,
         "undo",
@@ -132,17 +137,17 @@ pub static BINDINGS: &[Binding] = &[
         undo,
     ),
     bind(
-        &[letter('b')],
-        "b",
+        &[ctrl('w')],
+        "Ctrl-W",
         Action::GoBack,
         STEPS,
         "go back",
-        "Go all the way back: undo the steps, or roll back after the cutover",
+        "The way back, all of it: undo the steps, or roll back after the cutover",
         go_back,
     ),
     bind(
-        &[letter('P')],
-        "P",
+        &[ctrl('p')],
+        "Ctrl-P",
         Action::Postpone,
         STEPS,
         "postpone",
@@ -348,11 +353,11 @@ pub static BINDINGS: &[Binding] = &[
         Action::Quit,
         Where::Everywhere,
         "park and leave",
-        "Park the run and leave; asks first while a step is under way",
+        "Park the run and leave; asks first, and says what it means",
         nothing,
     ),
     bind(
-        &[(KeyCode::Char('c'), KeyModifiers::CONTROL)],
+        &[ctrl('c')],
         "Ctrl-C",
         Action::Interrupt,
         Where::Everywhere,

@@ -1,9 +1,9 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 
-use super::{Action, BINDINGS, find, markdown};
+use super::{Action, BINDINGS, find};
 use crate::tui::model::{Header, Model};
-use crate::tui::view_state::{Tab, View};
+use crate::tui::view_state::View;
 
 #[test]
 fn every_binding_says_what_it_does() {
@@ -26,8 +26,8 @@ fn the_same_key_does_what_fits_the_screen() {
 fn a_shifted_letter_is_found_however_the_terminal_reports_it() {
     let view = View::default();
     for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
-        let key = KeyEvent::new(KeyCode::Char('P'), modifiers);
-        assert_eq!(find(&key, &view).unwrap().action, Action::Postpone);
+        let key = KeyEvent::new(KeyCode::Char('G'), modifiers);
+        assert_eq!(find(&key, &view).unwrap().action, Action::Last);
     }
 }
 
@@ -41,14 +41,4 @@ fn a_disabled_key_says_why() {
         .unwrap();
     let reason = undo.disabled_reason(&model, &view).unwrap();
     assert!(reason.contains("read-only"), "{reason}");
-}
-
-#[test]
-fn the_readme_has_the_table_between_its_markers() {
-    let readme = std::fs::read_to_string("README.md").unwrap_or_default();
-    if let Some((_, after)) = readme.split_once("<!-- keys -->\n") {
-        let (table, _) = after.split_once("<!-- /keys -->").unwrap();
-        assert_eq!(table.trim(), markdown().trim());
-    }
-    assert!(markdown().contains(Tab::Objects.title()));
 }

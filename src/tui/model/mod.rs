@@ -34,6 +34,8 @@ pub struct Header {
     pub blue_version: String,
     /// GREEN's version, as shown.
     pub green_version: String,
+    /// True when the servers, and the run with them, go once the screen closes.
+    pub disposable: bool,
 }
 
 /// The run as it was announced.
@@ -204,10 +206,18 @@ impl Model {
                 plan,
                 dry_run,
                 rehearsal,
+                blue_version,
+                green_version,
                 ..
             } => {
                 let begun = self.run.as_ref().map_or(event.at, |run| run.begun);
-                self.header.profile.clone_from(profile);
+                let header = &mut self.header;
+                header.profile.clone_from(profile);
+                // A journal of an older version does not tell them.
+                if !blue_version.is_empty() {
+                    header.blue_version.clone_from(blue_version);
+                    header.green_version.clone_from(green_version);
+                }
                 self.run = Some(Run {
                     id: run.clone(),
                     procedure: plan.procedure.clone(),

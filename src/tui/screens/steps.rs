@@ -177,6 +177,7 @@ fn run_stands_still(scene: &Scene, all: &mut Sections) {
         (Some(Outcome::Done), _) => Some(("✔ the run is done".to_owned(), theme.good)),
         (Some(Outcome::RolledBack), _) => Some(("↶ rolled back".to_owned(), theme.warn)),
         (Some(Outcome::Stuck), _) => Some(("✘ a human must look: the way on is not clear".to_owned(), theme.block)),
+        (Some(Outcome::Parked), _) if model.header.disposable => Some(("⏸ parked; q leaves, and this rehearsal's servers go".to_owned(), theme.warn)),
         (Some(Outcome::Parked), _) => Some(("⏸ parked; `greenlight resume` takes it up again".to_owned(), theme.warn)),
         (None, true) => Some(("✘ no more events come; the journal has all up to here. `greenlight resume` takes it up again".to_owned(), theme.block)),
         (None, false) => None,
@@ -220,7 +221,7 @@ fn state(scene: &Scene, step: &StepView, all: &mut Sections) {
             all.text("", evidence, theme.block);
             all.text(
                 "",
-                "Look at the servers. r does the step again, d takes it as done, u takes it back.",
+                "Look at the servers. Ctrl-R does the step again, Ctrl-D takes it as done, Ctrl-U takes it back.",
                 theme.text,
             );
         }

@@ -87,12 +87,56 @@ fn a_pasted_phrase_is_refused() {
 }
 
 #[test]
-fn leaving_parks_first() {
+fn leaving_asks_and_parks_first() {
     let model = played(1);
     let mut view = View::default();
+    assert_eq!(press(&model, &mut view, KeyCode::Char('q')), []);
+    assert_eq!(press(&model, &mut view, KeyCode::Enter), [], "Cancel");
+    assert!(!view.leaving);
+    press(&model, &mut view, KeyCode::Char('q'));
+    press(&model, &mut view, KeyCode::Tab);
     assert_eq!(
-        press(&model, &mut view, KeyCode::Char('q')),
+        press(&model, &mut view, KeyCode::Enter),
         [Effect::Send(Intent::Park)]
     );
     assert!(view.leaving);
+}
+
+/// Every character there is, and the keys that confirm, where a phrase is asked for and no dialog is open.
+#[test]
+fn what_is_typed_before_the_gate_is_opened_sends_nothing_but_a_question() {
+    let model = played(4);
+    for letter in (' '..='~').chain("äß√".chars()) {
+        let mut view = View::default();
+        view.refresh(&model);
+        let sent = press(&model, &mut view, KeyCode::Char(letter));
+        assert!(
+            sent.iter()
+                .all(|effect| matches!(effect, Effect::Send(Intent::Recheck) | Effect::Copy(_))),
+            "{letter}: {sent:?}"
+        );
+        press(&model, &mut view, KeyCode::Tab);
+        let sent = press(&model, &mut view, KeyCode::Enter);
+        assert!(
+            sent.is_empty() || sent == [Effect::Send(Intent::Park)],
+            "{letter}: {sent:?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_does_nothing_says_so() {
+    let (mut view, model) = (View::default(), played(1));
+    for (key, said) in [
+        (KeyCode::Char('z'), "z does nothing here"),
+        (KeyCode::F(5), "F5 does nothing here"),
+    ] {
+        assert_eq!(press(&model, &mut view, key), []);
+        let notice = view.notice.take().expect("a notice");
+        assert!(notice.text.contains(said), "{}", notice.text);
+    }
+    let model = played(4);
+    press(&model, &mut view, KeyCode::Char('z'));
+    let notice = view.notice.expect("a notice");
+    assert!(notice.text.contains("Enter opens it"), "{}", notice.text);
 }

@@ -57,7 +57,7 @@ fn keys(scene: &Scene) -> Vec<(&'static str, &'static str)> {
     if keys.len() > 3 {
         keys[1..].rotate_right(2);
     }
-    if scene.model.is_over() {
+    if scene.model.is_over() || scene.model.read_only {
         for key in &mut keys {
             if key.1 == "do this step" || key.1 == "park and leave" {
                 key.1 = "leave";
