@@ -50,6 +50,7 @@ async fn main() {
             profile: "shop-prod".to_owned(),
             blue_version: "15.18".to_owned(),
             green_version: "17.10".to_owned(),
+            disposable: false,
         },
         events,
         gauges,

@@ -74,18 +74,17 @@ fn prepare_blue(job: &Arc<Job>) -> Phase {
 }
 
 fn build_green(job: &Arc<Job>, way: Way) -> Phase {
-    let profile = &job.profile;
-    let mut steps = vec![build::snapshot_step(profile)];
+    let mut steps = vec![build::snapshot_step(job)];
     if way == Way::UpgradeSnapshot {
-        steps.push(build::upgrade_snapshot_step(profile));
+        steps.push(build::upgrade_snapshot_step(job));
     }
-    steps.push(build::restore_step(profile, way));
+    steps.push(build::restore_step(job, way));
     steps.push(Box::new(green::FenceGreen::new(job)));
     steps.push(Box::new(green::CleanGreen::new(job)));
     // Before an upgrade of the instance: that would rewrite GREEN's own history, and logs do not last.
     steps.push(Box::new(start_lsn::FindStart::new(job)));
     if way == Way::UpgradeInstance {
-        steps.push(build::upgrade_instance_step(profile));
+        steps.push(build::upgrade_instance_step(&job.profile));
     }
     phase("build", "Build GREEN", steps)
 }

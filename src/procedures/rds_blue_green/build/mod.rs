@@ -22,25 +22,26 @@ pub use route::{BlueHolds, Way, choose};
 
 use std::sync::Arc;
 
+use crate::procedures::Job;
 use crate::profile::Profile;
 use crate::runbook::Step;
 
 /// `build.snapshot`: takes the snapshot, bracketed and with probe rows all the while.
 #[must_use]
-pub fn snapshot_step(profile: &Arc<Profile>) -> Box<dyn Step> {
-    Box::new(snapshot::TakeSnapshot::new(profile))
+pub fn snapshot_step(job: &Job) -> Box<dyn Step> {
+    Box::new(snapshot::TakeSnapshot::new(job))
 }
 
 /// `build.upgrade-snapshot`: takes the snapshot to the target version.
 #[must_use]
-pub fn upgrade_snapshot_step(profile: &Arc<Profile>) -> Box<dyn Step> {
-    Box::new(upgrade_snapshot::UpgradeSnapshot::new(profile))
+pub fn upgrade_snapshot_step(job: &Job) -> Box<dyn Step> {
+    Box::new(upgrade_snapshot::UpgradeSnapshot::new(job))
 }
 
 /// `build.restore`: makes GREEN of the snapshot; at BLUE's version where it is upgraded afterwards.
 #[must_use]
-pub fn restore_step(profile: &Arc<Profile>, way: Way) -> Box<dyn Step> {
-    Box::new(restore::RestoreGreen::new(profile, way))
+pub fn restore_step(job: &Job, way: Way) -> Box<dyn Step> {
+    Box::new(restore::RestoreGreen::new(job, way))
 }
 
 /// `build.upgrade-instance`: takes GREEN to the target version.

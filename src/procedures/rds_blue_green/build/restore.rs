@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::facts::{BLUE_INSTANCE, GREEN_HOST, GREEN_PORT, GREEN_RESOURCE, SNAPSHOT};
+use super::facts::{BLUE_INSTANCE, GREEN_HOST, GREEN_PORT, GREEN_RESOURCE};
 use super::ours::{made_by, not_ours, snapshot_name};
 use super::restore_request::restore_request;
 use super::route::Way;
 use super::wait::{Described, find, poll_every, until, until_gone};
 use crate::domain::Node;
 use crate::ports::{Instance, InstanceChange, RdsErrorKind};
+use crate::procedures::Job;
 use crate::profile::Profile;
 use crate::runbook::{
     Action, Context, Facts, Probe, RdsCall, Step, StepError, StepInfo, StepResult,
@@ -18,12 +19,13 @@ use crate::runbook::{
 /// `build.restore`.
 pub(super) struct RestoreGreen {
     profile: Arc<Profile>,
+    run: String,
     way: Way,
     info: StepInfo,
 }
 
 impl RestoreGreen {
-    pub(super) fn new(profile: &Arc<Profile>, way: Way) -> Self {
+    pub(super) fn new(job: &Job, way: Way) -> Self {
         let info = StepInfo::new(
             "build.restore",
             "Restore GREEN from the snapshot",
@@ -32,7 +34,8 @@ impl RestoreGreen {
         )
         .planned(Duration::from_secs(900));
         Self {
-            profile: Arc::clone(profile),
+            profile: Arc::clone(&job.profile),
+            run: job.run.clone(),
             way,
             info,
         }
@@ -42,8 +45,9 @@ impl RestoreGreen {
         &self.profile.green.address.identifier
     }
 
-    fn restore(&self, blue: &Instance, snapshot: &str, run: &str) -> Action {
-        let request = restore_request(&self.profile, self.way, blue, snapshot, run);
+    fn restore(&self, blue: &Instance) -> Action {
+        let snapshot = snapshot_name(&self.profile, &self.run);
+        let request = restore_request(&self.profile, self.way, blue, &snapshot, &self.run);
         let mut undo = Vec::new();
         if request.deletion_protection {
             undo.push(self.unprotect());
@@ -174,13 +178,6 @@ impl Step for RestoreGreen {
 
     fn actions(&self, facts: &Facts) -> Vec<Action> {
         let blue = facts.get(&BLUE_INSTANCE);
-        let snapshot = facts
-            .get(&SNAPSHOT)
-            .unwrap_or_else(|| snapshot_name(&self.profile, "{run}"));
-        let run = snapshot
-            .strip_prefix(&format!("{}-", self.profile.rds.snapshot_prefix))
-            .unwrap_or("{run}")
-            .to_owned();
         let unknown = Instance {
             class: "{class_of_blue}".to_owned(),
             subnet_group: "{subnet_group_of_blue}".to_owned(),
@@ -188,15 +185,14 @@ impl Step for RestoreGreen {
             ..Instance::default()
         };
         let blue = blue.unwrap_or(unknown);
-        let mut actions = vec![self.restore(&blue, &snapshot, &run)];
+        let mut actions = vec![self.restore(&blue)];
         actions.extend(self.complete(&blue));
         actions
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
-        let snapshot = snapshot_name(&self.profile, &ctx.run);
         let blue = self.blue(ctx).await?;
-        let restore = self.restore(&blue, &snapshot, &ctx.run);
+        let restore = self.restore(&blue);
         if ctx.is_dry_run() {
             ctx.send(&restore).await?;
             return Ok(StepResult::Skipped("a dry run restores nothing".to_owned()));

@@ -13,6 +13,7 @@ use super::wait::{Described, find, poll_every, until, until_gone};
 use crate::checks::known::SNAPSHOT_BRACKET;
 use crate::domain::{Lsn, Place, Sql};
 use crate::ports::{RdsErrorKind, Snapshot};
+use crate::procedures::Job;
 use crate::profile::Profile;
 use crate::runbook::{
     Action, Context, Facts, Gate, Probe, RdsCall, Step, StepError, StepInfo, StepResult,
@@ -24,11 +25,12 @@ const AROUND: Duration = Duration::from_millis(200);
 /// `build.snapshot`.
 pub(super) struct TakeSnapshot {
     profile: Arc<Profile>,
+    run: String,
     info: StepInfo,
 }
 
 impl TakeSnapshot {
-    pub(super) fn new(profile: &Arc<Profile>) -> Self {
+    pub(super) fn new(job: &Job) -> Self {
         let info = StepInfo::new(
             "build.snapshot",
             "Take the snapshot GREEN is made of",
@@ -39,20 +41,21 @@ impl TakeSnapshot {
         .gate(Gate::Enter)
         .planned(Duration::from_secs(600));
         Self {
-            profile: Arc::clone(profile),
+            profile: Arc::clone(&job.profile),
+            run: job.run.clone(),
             info,
         }
     }
 
-    fn create(&self, run: &str) -> Action {
-        let snapshot = snapshot_name(&self.profile, run);
+    fn create(&self) -> Action {
+        let snapshot = snapshot_name(&self.profile, &self.run);
         let delete = Action::rds(RdsCall::DeleteSnapshot {
             snapshot: snapshot.clone(),
         });
         Action::rds(RdsCall::CreateSnapshot {
             instance: self.profile.blue.identifier.clone(),
             snapshot,
-            tags: tags_of(run),
+            tags: tags_of(&self.run),
         })
         .undone_by([delete])
     }
@@ -80,7 +83,7 @@ impl TakeSnapshot {
 
     /// Asks for the snapshot. The lower end of the bracket is read and journalled before, and before any probe row.
     async fn ask_for_it(&self, ctx: &Context, name: &str) -> Result<(), StepError> {
-        let answer = ctx.send(&self.create(&ctx.run)).await;
+        let answer = ctx.send(&self.create()).await;
         match answer {
             // The first attempt may have come through with its answer lost on the way.
             Err(StepError::Rds(error)) if error.kind == RdsErrorKind::AlreadyExists => {
@@ -114,13 +117,9 @@ impl Step for TakeSnapshot {
         })
     }
 
-    fn actions(&self, facts: &Facts) -> Vec<Action> {
-        let run = facts.get(&SNAPSHOT).and_then(|name| {
-            let prefix = format!("{}-", self.profile.rds.snapshot_prefix);
-            name.strip_prefix(&prefix).map(str::to_owned)
-        });
+    fn actions(&self, _facts: &Facts) -> Vec<Action> {
         let mut actions = Probes::actions(&self.profile);
-        actions.push(self.create(run.as_deref().unwrap_or("{run}")));
+        actions.push(self.create());
         actions
     }
 
@@ -145,7 +144,7 @@ impl Step for TakeSnapshot {
         }
         let probes = Probes::start(ctx, &self.profile).await?;
         if ctx.is_dry_run() {
-            ctx.send(&self.create(&ctx.run)).await?;
+            ctx.send(&self.create()).await?;
             return Ok(StepResult::Skipped(
                 "a dry run takes no snapshot".to_owned(),
             ));

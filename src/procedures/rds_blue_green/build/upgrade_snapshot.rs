@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::facts::SNAPSHOT;
 use super::ours::{made_by, not_ours, snapshot_name};
 use super::upgrade::wait_for_upgrade;
 use super::wait::Described;
 use crate::ports::Snapshot;
+use crate::procedures::Job;
 use crate::profile::Profile;
 use crate::runbook::{
     Action, Context, Facts, Probe, RdsCall, Reply, Step, StepError, StepInfo, StepResult,
@@ -16,12 +16,13 @@ use crate::runbook::{
 /// `build.upgrade-snapshot`.
 pub(super) struct UpgradeSnapshot {
     profile: Arc<Profile>,
+    run: String,
     info: StepInfo,
 }
 
 impl UpgradeSnapshot {
-    pub(super) fn new(profile: &Arc<Profile>) -> Self {
-        let target = &profile.green.engine_version;
+    pub(super) fn new(job: &Job) -> Self {
+        let target = &job.profile.green.engine_version;
         let info = StepInfo::new(
             "build.upgrade-snapshot",
             &format!("Upgrade the snapshot to PostgreSQL {target}"),
@@ -30,7 +31,8 @@ impl UpgradeSnapshot {
         )
         .planned(Duration::from_secs(900));
         Self {
-            profile: Arc::clone(profile),
+            profile: Arc::clone(&job.profile),
+            run: job.run.clone(),
             info,
         }
     }
@@ -72,11 +74,8 @@ impl Step for UpgradeSnapshot {
         })
     }
 
-    fn actions(&self, facts: &Facts) -> Vec<Action> {
-        let name = facts
-            .get(&SNAPSHOT)
-            .unwrap_or_else(|| snapshot_name(&self.profile, "{run}"));
-        vec![self.upgrade(&name)]
+    fn actions(&self, _facts: &Facts) -> Vec<Action> {
+        vec![self.upgrade(&snapshot_name(&self.profile, &self.run))]
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
