@@ -55,6 +55,7 @@ async fn dispatch(cli: Cli) -> Ended {
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),
         Command::Diff(args) => commands::diff::run(&args).await,
+        Command::Compare(args) => commands::compare::run(&args).await,
         Command::Runs(args) => commands::runs::run(&args),
         Command::Watch(args) => commands::watch::run(&args).await,
         Command::Report(args) => commands::report::run(&args),

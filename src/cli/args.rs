@@ -145,6 +145,22 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub servers: Servers,
 
+    /// Only this table, NAME or SCHEMA.NAME (repeatable)
+    #[arg(long, value_name = "TABLE")]
+    pub table: Vec<String>,
+
+    /// Compare what is written instead of what is equal: 1.0 and 1.00, 0 and -0, 1 month and 30 days then differ
+    #[arg(long)]
+    pub strict_text: bool,
+
+    /// Write a script here that would make GREEN's rows like BLUE's; it is never run
+    #[arg(long, value_name = "FILE")]
+    pub repair: Option<PathBuf>,
+
+    /// Sessions on each side
+    #[arg(long, value_name = "N", default_value = "4", value_parser = session_count)]
+    pub sessions: usize,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -339,6 +355,14 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// A few sessions: each may keep a core of a server busy.
+fn session_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=64) => Ok(count),
+        _ => Err("expected a number from 1 to 64".to_owned()),
+    }
 }
 
 /// `STEP=PHRASE`, split at the first `=`.

@@ -62,6 +62,9 @@ pub enum Command {
     /// Compare the objects of both sides; exit code 1 when they differ
     Diff(DiffArgs),
 
+    /// Compare the data of both sides, row by row where they differ; exit code 1 when they do
+    Compare(CompareArgs),
+
     /// The evidence of one run: who confirmed what, every statement, the write pause by sub-step
     Report(ReportArgs),
 

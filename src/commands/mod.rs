@@ -2,6 +2,7 @@
 //! [`Ended`]. A result goes to standard output, people's words about it to standard error.
 
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod diff;
 pub mod fetch;
@@ -15,6 +16,7 @@ pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod runs;
+mod sides;
 pub mod start;
 pub mod watch;
 pub mod wire;

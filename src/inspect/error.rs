@@ -10,7 +10,7 @@ pub enum InspectError {
         /// What was being done.
         purpose: &'static str,
         /// The server, and its words.
-        error: DbError,
+        error: Box<DbError>,
     },
     /// A server's answer does not read as it should.
     #[error("{purpose}: the server's answer cannot be read: {error}")]
@@ -30,11 +30,20 @@ pub enum InspectError {
         /// The server's version.
         found: PgVersion,
     },
+    /// The data compare cannot go on.
+    #[error("comparing the data: {0}")]
+    Compare(String),
+    /// It was asked to stop.
+    #[error("stopped as asked")]
+    Stopped,
 }
 
 impl InspectError {
     pub(super) fn database(purpose: &'static str) -> impl Fn(DbError) -> Self {
-        move |error| Self::Database { purpose, error }
+        move |error| Self::Database {
+            purpose,
+            error: Box::new(error),
+        }
     }
 
     pub(super) fn answer(purpose: &'static str) -> impl Fn(ValueError) -> Self {

@@ -3,6 +3,7 @@
 
 mod aside;
 pub mod catalog;
+pub mod compare;
 pub mod conflict;
 mod diff;
 mod error;
@@ -11,6 +12,7 @@ pub mod sequences;
 
 pub use aside::Aside;
 pub use catalog::{DiffOptions, diff};
+pub use compare::{CompareOptions, CompareWatcher, Comparison, TableComparison, compare};
 pub use conflict::{ApplyErrors, Standing};
 pub use diff::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 pub use error::InspectError;

@@ -24,7 +24,7 @@ pub fn runbook(job: &Arc<Job>, way: Way) -> Runbook {
 /// An inspection that failed, as a step's error: a lost connection stays one.
 fn unread(error: InspectError) -> StepError {
     match error {
-        InspectError::Database { error, .. } => StepError::Database(error),
+        InspectError::Database { error, .. } => StepError::Database(*error),
         other => StepError::Stop(other.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! Object diff, sequences and lag, on real servers.
 
+mod compare;
 mod lag;
 mod objects;
 mod sequences;

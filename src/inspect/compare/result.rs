@@ -1,0 +1,134 @@
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a data compare found; its JSON is the contract of `greenlight compare --json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// True when every row of every table is the same.
+    pub equal: bool,
+    /// The tables, in the order of schema and name.
+    pub tables: Vec<TableComparison>,
+    /// Tables that were not compared, and why that is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedTable>,
+}
+
+/// One table on both sides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableComparison {
+    /// Its database, where several are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Rows on BLUE.
+    pub rows_blue: u64,
+    /// Rows on GREEN.
+    pub rows_green: u64,
+    /// True when every row is the same and nothing stayed open.
+    pub equal: bool,
+    /// The rows that differ.
+    pub differing: Vec<RowDifference>,
+    /// True when more rows differ than are listed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub more: bool,
+    /// Rows that changed whenever they were looked at, so that nothing can be said about them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undecided: u64,
+    /// Why the table could not be compared, or not whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Statements that would make GREEN's rows like BLUE's.
+    #[serde(skip)]
+    pub repair: Vec<String>,
+}
+
+/// One row that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowDifference {
+    /// Its key: whole numbers as such, all else as text. In a table without a key, the whole row.
+    pub key: Map<String, Value>,
+    /// The columns that differ; empty when one side lacks the row.
+    pub columns: Vec<String>,
+    /// How it differs.
+    pub verdict: RowVerdict,
+}
+
+/// How a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowVerdict {
+    /// Both sides have it, differently.
+    Differs,
+    /// Only BLUE has it.
+    MissingOnGreen,
+    /// Only GREEN has it.
+    MissingOnBlue,
+}
+
+/// A table that was not compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedTable {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+impl TableComparison {
+    /// One line for a log.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let rows = if self.rows_blue == self.rows_green {
+            format!("{} rows", self.rows_blue)
+        } else {
+            format!(
+                "{} rows on BLUE, {} on GREEN",
+                self.rows_blue, self.rows_green
+            )
+        };
+        let mut line = format!("{}.{}: {rows}", self.schema, self.name);
+        if self.equal {
+            line.push_str(", equal");
+        }
+        if !self.differing.is_empty() {
+            let more = if self.more { "more than " } else { "" };
+            let _ = write!(line, ", {more}{} differ", self.differing.len());
+        }
+        if self.undecided > 0 {
+            let _ = write!(
+                line,
+                ", {} changed whenever they were looked at",
+                self.undecided
+            );
+        }
+        if let Some(problem) = &self.problem {
+            line.push_str(": ");
+            line.push_str(problem);
+        }
+        line
+    }
+
+    /// True when rows are known to differ, or the table could not be compared: more than rows that did not hold still.
+    #[must_use]
+    pub fn is_different(&self) -> bool {
+        !self.differing.is_empty() || self.more || self.problem.is_some()
+    }
+}
+
+// What serde wants of a condition.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
