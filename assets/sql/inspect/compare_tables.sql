@@ -19,7 +19,7 @@ SELECT n.nspname AS schema,
        (SELECT json_build_array(rn.nspname, r.relname)
           FROM parts p JOIN pg_class r ON r.oid = p.root AND NOT r.relispartition JOIN pg_namespace rn ON rn.oid = r.relnamespace
          WHERE p.leaf = c.oid) AS root,
-       coalesce(pg_relation_size(c.oid), 0) AS bytes,
+       greatest(c.relpages, 0)::bigint * current_setting('block_size')::bigint AS bytes,
        greatest(c.reltuples::bigint, 0) AS estimate,
        coalesce((
            SELECT json_agg(json_build_object(

@@ -56,7 +56,7 @@ pub(super) struct Plan {
     pub key: Vec<Column>,
     /// How many of the key's first columns both sides put into the same order.
     pub ordered: usize,
-    /// The larger side's size.
+    /// The larger side's size when it was last analysed; 0 when it never was.
     pub bytes: u64,
     /// The larger side's rows, as the statistics have it.
     pub estimate: u64,

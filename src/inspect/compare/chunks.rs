@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::catalog::{Plan, json};
+use super::catalog::json;
 use super::statements::{Key, Span, Statements};
 use super::{CompareOptions, PURPOSE};
 use crate::inspect::InspectError;
@@ -57,8 +57,8 @@ pub(super) fn span_count(rows: u64, options: &CompareOptions) -> u64 {
 }
 
 /// The share of pages to sample for `parts` spans, percent.
-pub(super) fn sample_percent(plan: &Plan, parts: u64) -> f64 {
-    let pages = (plan.bytes / PAGE).max(1);
+pub(super) fn sample_percent(bytes: u64, parts: u64) -> f64 {
+    let pages = (bytes / PAGE).max(1);
     (100.0 * (parts * PAGES_A_SPAN) as f64 / pages as f64).min(100.0)
 }
 

@@ -100,13 +100,24 @@ impl Search<'_> {
         ))
     }
 
+    /// What the table takes on disk: as last analysed, or as it is on BLUE.
+    pub(super) async fn bytes(&self) -> Result<u64, InspectError> {
+        if self.statements.plan.bytes > 0 {
+            return Ok(self.statements.plan.bytes);
+        }
+        let size = self.sides.blue.query(&self.statements.size()).await;
+        let size = size.map_err(InspectError::database(PURPOSE))?;
+        let bytes = size.one().and_then(|row| row.get("bytes"));
+        bytes.map_err(InspectError::answer(PURPOSE))
+    }
+
     /// The table's key ranges, by a sample of the larger side; a single one where its key has no common order.
     pub(super) async fn spans(&self, rows: u64) -> Result<Vec<Span>, InspectError> {
         let parts = chunks::span_count(rows, self.options);
         if parts == 1 || !self.statements.has_spans() {
             return Ok(vec![Span::default()]);
         }
-        let percent = chunks::sample_percent(self.statements.plan, parts);
+        let percent = chunks::sample_percent(self.bytes().await?, parts);
         let sql = self.statements.bounds(parts, percent);
         let bounds = self
             .sides

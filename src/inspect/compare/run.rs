@@ -18,6 +18,8 @@ use crate::ports::{Databases, DbErrorKind, Rows};
 const OLDEST: u32 = 11;
 /// How many key ranges make one of those a very large table is first read by.
 const COARSE: usize = 100;
+/// Bytes that a row hardly ever exceeds.
+const WIDE_ROW: u64 = 1_000;
 
 /// Compares the data of two databases. Only reads; what it may use on each side is in `options`.
 ///
@@ -203,9 +205,11 @@ async fn rows_of(
         }) = rows;
         return Ok(());
     }
-    let large = plan.bytes > search.options.whole_table && search.statements.has_spans();
+    let bytes = search.bytes().await?;
+    let large = search.statements.has_spans() && bytes > search.options.whole_table;
     let fine = if large {
-        search.spans(plan.estimate).await?
+        // A table that was never analysed has no estimate.
+        search.spans(plan.estimate.max(bytes / WIDE_ROW)).await?
     } else {
         Vec::new()
     };

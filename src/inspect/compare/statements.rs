@@ -43,6 +43,13 @@ impl<'a> Statements<'a> {
         }
     }
 
+    /// What the table takes on disk, as it is now; waits for whoever holds it exclusively.
+    pub(super) fn size(&self) -> Sql {
+        Sql::new(include_str!("../../../assets/sql/inspect/compare_size.sql"))
+            .literal("schema", &self.plan.schema)
+            .literal("name", &self.plan.name)
+    }
+
     /// Number of rows and sum of their hashes.
     pub(super) fn sum(&self, span: &Span) -> Sql {
         self.of(include_str!("../../../assets/sql/inspect/compare_sum.sql"))

@@ -1,6 +1,7 @@
 //! The data compare, on real servers: what is equal is found equal, and each verdict is made to fail.
 
 mod command;
+mod load;
 mod shapes;
 mod types;
 
