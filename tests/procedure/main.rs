@@ -1,10 +1,13 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
+mod cases;
 mod crash;
+mod faults;
 mod on_the_way;
 mod pause;
 mod refusals;
 mod start_lsn;
 #[path = "../support/lab.rs"]
 mod support;
+mod watch;
 mod whole;

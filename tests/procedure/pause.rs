@@ -103,7 +103,7 @@ async fn a_redirect_that_fails_or_hangs_is_run_again() {
     assert!(!is_running("sleep\086.421"), "the hook was left behind");
     assert!(lab.is_open(GREEN).await && !lab.is_open(BLUE).await);
 
-    let program = env!("CARGO_BIN_EXE_greenlight");
+    let program = crate::support::program().display();
     write(&format!(
         "exec {program} lab redirect --dir {} \"$1\" \"$2\"",
         lab.dir().display()

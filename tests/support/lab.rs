@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,6 +25,19 @@ pub const REFUSED: Option<i32> = Some(2);
 pub const PARKED: Option<i32> = Some(3);
 pub const ROLLED_BACK: Option<i32> = Some(4);
 pub const KILLED: Option<i32> = None;
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// The program under test.
+pub fn program() -> &'static Path {
+    PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_greenlight").into())
+}
+
+/// A copy of it instead: what lasts for hours must not change with the next build.
+pub fn use_copy(copy: PathBuf) {
+    std::fs::copy(env!("CARGO_BIN_EXE_greenlight"), &copy).expect("copy");
+    PROGRAM.set(copy).expect("called first");
+}
 
 /// A lab with writers, and a folder for its runs. Dropped, it is taken down.
 pub struct Lab {
@@ -104,7 +118,7 @@ impl Lab {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir()
             .expect("scratch");
-        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        let output = Command::new(program())
             .args(["lab", "up", "--json", "--load", &writers.to_string()])
             .arg("--dir")
             .arg(scratch.path().join("lab"))
@@ -141,7 +155,7 @@ impl Lab {
     }
 
     fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .arg("--headless")
@@ -206,6 +220,27 @@ impl Lab {
             .await
     }
 
+    /// The pre-flight checks alone.
+    pub async fn check(&self) -> Ended {
+        let mut command = Command::new(program());
+        let output = command.arg("check").arg(self.profile()).output().await;
+        let output = output.expect("greenlight");
+        Ended {
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&output.stdout).into_owned(),
+        }
+    }
+
+    /// True once a run has a journal.
+    pub fn began(&self) -> bool {
+        let runs = std::fs::read_dir(self.runs())
+            .into_iter()
+            .flatten()
+            .flatten();
+        runs.into_iter()
+            .any(|run| run.path().join("journal.jsonl").is_file())
+    }
+
     /// A run up to and with the cutover, parked before the way back is closed.
     pub async fn cut_over(&self) -> Ended {
         let confirmed = [&TO_THE_CUTOVER[..], &[CUT_OVER]].concat();
@@ -247,6 +282,11 @@ impl Lab {
 
     /// A superuser's session.
     pub async fn connect(&self, node: &str, database: &str) -> Client {
+        self.try_connect(node, database).await.expect("connect")
+    }
+
+    /// The same, when the server is there.
+    pub async fn try_connect(&self, node: &str, database: &str) -> Option<Client> {
         let mut config = self.blue.clone();
         config.dbname(database);
         if node == GREEN {
@@ -260,9 +300,9 @@ impl Lab {
                 .password(password)
                 .dbname(database);
         }
-        let (client, connection) = config.connect(NoTls).await.expect("connect");
+        let (client, connection) = config.connect(NoTls).await.ok()?;
         tokio::spawn(connection);
-        client
+        Some(client)
     }
 
     /// The first column of what a superuser is answered.
@@ -305,7 +345,7 @@ impl Lab {
     }
 
     pub async fn audit(&self) -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        let output = Command::new(program())
             .args(["lab", "audit", "--json", "--dir"])
             .arg(self.dir())
             .output()
@@ -378,7 +418,7 @@ impl Drop for Lab {
 }
 
 fn take_down(dir: &Path) {
-    let _ = std::process::Command::new(env!("CARGO_BIN_EXE_greenlight"))
+    let _ = std::process::Command::new(program())
         .args(["lab", "down", "--dir"])
         .arg(dir)
         .stderr(Stdio::null())

@@ -1,0 +1,264 @@
+//! Every fault at every action, forward, back and finished. In the ordinary tests a sample; all of it with
+//! `GREENLIGHT_SWEEP=full`, as `tests/sweep` runs it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::cases::{Case, Unit};
+use crate::support::{
+    BLUE, CUT_OVER, DONE, Ended, FINISH, GREEN, KILLED, Lab, PARKED, ROLL_BACK, ROLLED_BACK,
+    TO_THE_CUTOVER,
+};
+use crate::watch::Watch;
+
+/// What goes wrong, as `GREENLIGHT_FAULT` names it.
+pub const KINDS: [&str; 7] = [
+    "kill-before",
+    "kill-sent",
+    "kill-after",
+    "fail",
+    "hang",
+    "cut",
+    "twice",
+];
+/// The ways through a run.
+pub const LEGS: [&str; 3] = ["there-and-back", "unwind", "finish"];
+/// More processes than any leg needs.
+const ENOUGH: usize = 250;
+const AT_THE_CUTOVER: &str = "cutover.switch  waits for the phrase";
+const AT_THE_END: &str = "finish.unlink  waits for the phrase";
+
+#[tokio::test]
+async fn every_action_taken_twice_there_and_back() {
+    there_and_back("twice").await;
+}
+
+/// One leg of a run under one kind of fault, on a lab of its own.
+pub async fn leg(leg: &str, kind: &'static str) -> Unit {
+    match leg {
+        "there-and-back" => there_and_back(kind).await,
+        "unwind" => unwind(kind).await,
+        _ => finish(kind).await,
+    }
+}
+
+async fn there_and_back(kind: &'static str) -> Unit {
+    let mut chain = Chain::begin(kind).await;
+    let before = chain.lab.logins(BLUE).await;
+    chain
+        .until(Call::Run, &TO_THE_CUTOVER, |ended| {
+            ended.code == PARKED && ended.said.contains(AT_THE_CUTOVER)
+        })
+        .await;
+    chain.pause(Call::Resume, CUT_OVER, 9).await;
+    chain
+        .until(Call::Resume, &[CUT_OVER], |ended| {
+            ended.code == PARKED && ended.said.contains(AT_THE_END)
+        })
+        .await;
+    assert!(!chain.lab.is_open(BLUE).await);
+    assert_eq!(chain.lab.logins(GREEN).await, before);
+    chain.pause(Call::RollBack, ROLL_BACK, 10).await;
+    chain
+        .until(Call::Resume, &[ROLL_BACK], |ended| {
+            ended.code == ROLLED_BACK
+        })
+        .await;
+    assert!(!chain.lab.is_open(GREEN).await);
+    assert_eq!(chain.lab.logins(BLUE).await, before);
+    assert!(chain.watch.saw_a_switch());
+    chain.end(&[BLUE]).await
+}
+
+async fn unwind(kind: &'static str) -> Unit {
+    let mut chain = Chain::begin(kind).await;
+    let before = chain.lab.logins(BLUE).await;
+    let there = chain.lab.run(&TO_THE_CUTOVER).await;
+    there.with(PARKED).saying(AT_THE_CUTOVER);
+    chain
+        .until(Call::RollBack, &[], |ended| ended.code == ROLLED_BACK)
+        .await;
+    assert_eq!(chain.lab.logins(BLUE).await, before);
+    // As clean as before: nothing keeps another run from beginning.
+    chain.lab.check().await.with(DONE);
+    chain.end(&[BLUE]).await
+}
+
+async fn finish(kind: &'static str) -> Unit {
+    let mut chain = Chain::begin(kind).await;
+    let before = chain.lab.logins(BLUE).await;
+    chain.lab.cut_over().await;
+    chain
+        .until(Call::Resume, &[FINISH], |ended| ended.code == DONE)
+        .await;
+    assert_eq!(chain.lab.logins(GREEN).await, before);
+    assert!(!chain.lab.is_open(BLUE).await);
+    chain.end(&[BLUE, GREEN]).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Run,
+    Resume,
+    RollBack,
+}
+
+/// Processes on one run, one after the other, each with the same kind of fault at another action.
+struct Chain {
+    lab: Lab,
+    watch: Watch,
+    kind: &'static str,
+    cases: BTreeSet<Case>,
+    processes: usize,
+    began: Instant,
+}
+
+impl Chain {
+    async fn begin(kind: &'static str) -> Self {
+        let lab = Lab::up(2).await;
+        let watch = Watch::begin(&lab).await;
+        Self {
+            lab,
+            watch,
+            kind,
+            cases: BTreeSet::new(),
+            processes: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// Processes until one ends as it should, with a fault at every action from the first new one on.
+    async fn until(&mut self, first: Call, confirmed: &[&str], over: impl Fn(&Ended) -> bool) {
+        // Where the action has no effect the next process must get past it first.
+        let base = if ["kill-before", "fail", "hang"].contains(&self.kind) {
+            2
+        } else {
+            1
+        };
+        let (mut call, mut from, mut last) = (first, 1, None);
+        for _ in 0..ENOUGH {
+            let fault = format!("{}:{from}+", self.kind);
+            let (ended, struck) = self.process(call, confirmed, &fault, from).await;
+            if over(&ended) {
+                return;
+            }
+            self.must_be_expected(&ended);
+            if struck.is_empty() || last == struck.last().cloned() {
+                from += 1;
+            } else {
+                from = base;
+            }
+            if let Some(struck) = struck.last() {
+                last = Some(struck.clone());
+            }
+            if self.lab.began() {
+                call = Call::Resume;
+            }
+        }
+        panic!("{} processes and no end in sight", self.processes);
+    }
+
+    /// A write pause with a fault at its first action, at its second …, until the other side is open. As long as it is
+    /// not, every fault ends with the side given back that was in service.
+    async fn pause(&mut self, call: Call, confirm: &str, last: u64) {
+        let (from, to) = if call == Call::RollBack {
+            (GREEN, BLUE)
+        } else {
+            (BLUE, GREEN)
+        };
+        if self.kind == "twice" {
+            let (ended, _) = self.process(call, &[confirm], "twice:1+", 1).await;
+            return self.must_be_expected(&ended);
+        }
+        for at in (1..=8).chain([last]) {
+            let fault = format!("{}:{at}", self.kind);
+            let (ended, struck) = self.process(call, &[confirm], &fault, at).await;
+            self.must_be_expected(&ended);
+            if self.lab.is_open(to).await {
+                assert!(at > 8, "{fault} opened {to}: {struck:?}\n{}", ended.said);
+                return;
+            }
+            // Taken up again without a confirmation, the run gives the side back and waits.
+            let again = self.lab.resume(&[], None).await;
+            again.with(PARKED).saying("waits for the phrase");
+            assert!(self.lab.is_open(from).await, "{fault} {struck:?}");
+            assert!(!self.lab.is_open(to).await, "{fault} {struck:?}");
+            self.lab.assert_nothing_lost().await;
+        }
+    }
+
+    /// One process, and which actions its fault struck.
+    async fn process(
+        &mut self,
+        call: Call,
+        confirmed: &[&str],
+        fault: &str,
+        from: u64,
+    ) -> (Ended, Vec<Case>) {
+        let before = self.intents().len();
+        let ended = match call {
+            Call::Run => self.lab.run_with(confirmed, Some(fault)).await,
+            Call::Resume => self.lab.resume(confirmed, Some(fault)).await,
+            Call::RollBack => self.lab.roll_back(confirmed, Some(fault)).await,
+        };
+        self.processes += 1;
+        let skipped = usize::try_from(from - 1).expect("small");
+        let struck: Vec<_> = self
+            .intents()
+            .into_iter()
+            .skip(before + skipped)
+            .take(if fault.ends_with('+') { ENOUGH } else { 1 })
+            .collect();
+        self.cases.extend(struck.iter().cloned());
+        if self.lab.began() {
+            self.watch.look_at_green(&self.lab).await;
+        }
+        let both = self.watch.both_open();
+        assert!(both.is_empty(), "both sides took writes, ms: {both:?}");
+        (ended, struck)
+    }
+
+    /// Killed, or parked with a reason: nothing else may come of a fault.
+    fn must_be_expected(&self, ended: &Ended) {
+        let kills = self.kind.starts_with("kill");
+        assert!(
+            ended.code == PARKED || (kills && ended.code == KILLED),
+            "{:?} after {} processes:\n{}",
+            ended.code,
+            self.processes,
+            ended.said
+        );
+    }
+
+    /// What was to be sent so far.
+    fn intents(&self) -> Vec<Case> {
+        if !self.lab.began() {
+            return Vec::new();
+        }
+        let path = self.lab.runs().join(self.lab.newest_run());
+        let text = std::fs::read_to_string(path.join("journal.jsonl")).expect("journal");
+        let events = text.lines().filter_map(|line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["event"] == "intent").then_some(event)
+        });
+        events.map(|event| Case::of(&event)).collect()
+    }
+
+    /// Nothing lost, nothing left.
+    async fn end(self, clean: &[&str]) -> Unit {
+        self.lab.assert_nothing_lost().await;
+        for side in clean {
+            assert_eq!(self.lab.left_over(side).await, [""; 0], "{side}");
+        }
+        let both = self.watch.both_open();
+        assert!(both.is_empty(), "both sides took writes, ms: {both:?}");
+        assert!(!self.cases.is_empty());
+        Unit {
+            cases: self.cases.into_iter().collect(),
+            processes: self.processes,
+            seconds: self.began.elapsed().as_secs(),
+        }
+    }
+}
