@@ -1,5 +1,5 @@
 //! The whole sweep: every kind of fault at every action of every leg, going on where an earlier call was stopped.
-//! `cargo test --test sweep [KIND…] [LEG…]`; what is named narrows it.
+//! `cargo test --test sweep -- [KIND…] [LEG…]`; what is named narrows it.
 
 #[path = "procedure/book.rs"]
 mod book;
@@ -7,9 +7,13 @@ mod book;
 mod cases;
 #[path = "procedure/faults.rs"]
 mod faults;
+#[path = "procedure/proxy.rs"]
+mod proxy;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
 #[path = "procedure/support.rs"]
 mod support;
+#[path = "procedure/trouble.rs"]
+mod trouble;
 #[path = "procedure/watch.rs"]
 mod watch;
 
@@ -19,51 +23,63 @@ use std::process::ExitCode;
 use futures_util::FutureExt;
 
 use book::{Book, Done};
-use faults::{KINDS, LEGS, leg};
+use faults::{KINDS, LEGS};
+use trouble::TROUBLES;
+
+/// The leg on which trouble strikes that no action asked for.
+const TROUBLE: &str = "trouble";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let named: Vec<_> = std::env::args().skip(1).collect();
-    let wanted = |of: &'static [&'static str]| -> Vec<&'static str> {
-        let some: Vec<_> = of
-            .iter()
-            .copied()
-            .filter(|name| named.iter().any(|n| n == name))
-            .collect();
-        if some.is_empty() { of.to_vec() } else { some }
+    let actions = LEGS.iter().flat_map(|leg| KINDS.map(|kind| (kind, *leg)));
+    let all = actions.chain(TROUBLES.map(|trouble| (trouble, TROUBLE)));
+    let is_named = |(kind, leg): &(&str, &str)| {
+        named.is_empty() || named.iter().any(|name| name == kind || name == leg)
     };
     let book = Book::open();
-    support::use_copy(
-        book.folder()
-            .join(format!("greenlight-{}", std::process::id())),
-    );
-    for leg_name in wanted(&LEGS) {
-        for kind in wanted(&KINDS) {
-            if book.has(kind, leg_name) {
-                continue;
-            }
-            println!("{kind} {leg_name} …");
-            let done = AssertUnwindSafe(leg(leg_name, kind)).catch_unwind().await;
-            let (unit, error) = match done {
-                Ok(unit) => (Some(unit), None),
-                Err(panic) => (None, Some(words(panic.as_ref()))),
-            };
-            println!("{}", error.as_deref().unwrap_or("  held"));
-            book.add(&Done {
-                kind: kind.to_owned(),
-                leg: leg_name.to_owned(),
-                commit: commit(),
-                on: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-                unit,
-                error,
-            });
+    // What lasts for hours must not change with the next build.
+    let copy = book
+        .folder()
+        .join(format!("greenlight-{}", std::process::id()));
+    std::fs::copy(env!("CARGO_BIN_EXE_greenlight"), &copy).expect("copy");
+    support::PROGRAM.set(copy).expect("nobody asked yet");
+    for (kind, leg) in all.filter(is_named) {
+        if !book.has(kind, leg) {
+            println!("{kind}, {leg} …");
+            let done = run(kind, leg).await;
+            println!("{}", done.error.as_deref().unwrap_or("  held"));
+            book.add(&done);
         }
     }
     println!("{}", book.table(&KINDS, &LEGS));
+    println!("{}", book.table(&TROUBLES, &[TROUBLE]));
     if book.all_held() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+async fn run(kind: &'static str, leg: &'static str) -> Done {
+    let unit = async {
+        if leg == TROUBLE {
+            trouble::struck_at(kind, &trouble::STEPS).await
+        } else {
+            faults::leg(leg, kind).await
+        }
+    };
+    let (unit, error) = match AssertUnwindSafe(unit).catch_unwind().await {
+        Ok(unit) => (Some(unit), None),
+        Err(panic) => (None, Some(words(panic.as_ref()))),
+    };
+    Done {
+        kind: kind.to_owned(),
+        leg: leg.to_owned(),
+        commit: commit(),
+        on: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        unit,
+        error,
     }
 }
 

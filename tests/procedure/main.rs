@@ -5,9 +5,11 @@ mod crash;
 mod faults;
 mod on_the_way;
 mod pause;
+mod proxy;
 mod refusals;
 mod start_lsn;
 #[path = "../support/lab.rs"]
 mod support;
+mod trouble;
 mod watch;
 mod whole;

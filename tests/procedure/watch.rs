@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::support::{BLUE, FENCED, GREEN, Lab};
 
@@ -23,14 +23,14 @@ pub struct Watch {
 
 impl Watch {
     /// Begins with BLUE; GREEN is watched from [`Self::look_at_green`] on.
-    pub async fn begin(lab: &Lab) -> Self {
+    pub fn begin(lab: &Lab) -> Self {
         let mut watch = Self {
             blue: Spans::default(),
             green: Spans::default(),
             green_port: None,
             tasks: Vec::new(),
         };
-        let blue = lab.connect(BLUE, "postgres").await;
+        let blue = lab.login(BLUE, "postgres").expect("BLUE");
         watch
             .tasks
             .push(tokio::spawn(note_spans(blue, watch.blue.clone(), true)));
@@ -39,12 +39,12 @@ impl Watch {
 
     /// Watches the GREEN that the newest run knows, once it is fenced: it comes out of the restore open, pointed at by
     /// nobody.
-    pub async fn look_at_green(&mut self, lab: &Lab) {
+    pub fn look_at_green(&mut self, lab: &Lab) {
         let port = lab.green_port();
         if port.is_none() || port == self.green_port {
             return;
         }
-        let Some(green) = lab.try_connect(GREEN, "postgres").await else {
+        let Some(green) = lab.login(GREEN, "postgres") else {
             return;
         };
         self.green_port = port;
@@ -80,34 +80,41 @@ impl Drop for Watch {
     }
 }
 
-/// Asks until the connection is gone. A span begins when the first of several answers in a row said "open" and ends
-/// when the last of them was asked for, so within it the server was open beyond doubt.
-async fn note_spans(client: Client, spans: Spans, mut counts: bool) {
+/// Asks, and connects anew where the connection is gone. A span begins when the first of several answers in a row said
+/// "open" and ends when the last of them was asked for, so within it the server was open beyond doubt.
+async fn note_spans(login: Config, spans: Spans, mut counts: bool) {
     let roles = FENCED.map(|role| format!("'{role}'")).join(", ");
     // no quoting: the three names above.
     let sql = format!(
         "SELECT EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND rolname IN ({roles})) \
          OR EXISTS (SELECT FROM pg_stat_activity WHERE usename IN ({roles}))"
     );
-    let mut running = false;
     loop {
-        let asked = Instant::now();
-        let Some(open) = ask(&client, &sql).await else {
-            return;
+        let Ok((client, connection)) = login.connect(NoTls).await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
         };
-        counts |= !open;
-        if open && counts {
-            let mut spans = spans.lock().expect("spans");
-            match spans.last_mut() {
-                Some(span) if running => span.1 = span.1.max(asked),
-                _ => {
-                    let now = Instant::now();
-                    spans.push((now, now));
+        tokio::spawn(connection);
+        let mut running = false;
+        loop {
+            let asked = Instant::now();
+            let Some(open) = ask(&client, &sql).await else {
+                break;
+            };
+            counts |= !open;
+            if open && counts {
+                let mut spans = spans.lock().expect("spans");
+                match spans.last_mut() {
+                    Some(span) if running => span.1 = span.1.max(asked),
+                    _ => {
+                        let now = Instant::now();
+                        spans.push((now, now));
+                    }
                 }
             }
+            running = open && counts;
+            tokio::time::sleep(EVERY).await;
         }
-        running = open && counts;
-        tokio::time::sleep(EVERY).await;
     }
 }
 

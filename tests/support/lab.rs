@@ -26,17 +26,12 @@ pub const PARKED: Option<i32> = Some(3);
 pub const ROLLED_BACK: Option<i32> = Some(4);
 pub const KILLED: Option<i32> = None;
 
-static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+/// The program under test, where it is not the one just built.
+pub static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// The program under test.
 pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_greenlight").into())
-}
-
-/// A copy of it instead: what lasts for hours must not change with the next build.
-pub fn use_copy(copy: PathBuf) {
-    std::fs::copy(env!("CARGO_BIN_EXE_greenlight"), &copy).expect("copy");
-    PROGRAM.set(copy).expect("called first");
 }
 
 /// A lab with writers, and a folder for its runs. Dropped, it is taken down.
@@ -195,6 +190,27 @@ impl Lab {
             .await
     }
 
+    /// The next process on the newest run, or the first on a new one, its lines in a file.
+    pub fn start(&self, back: bool, confirmed: &[&str], out: &Path) -> Child {
+        let profile = self.profile();
+        let run = if self.began() {
+            self.newest_run()
+        } else {
+            String::new()
+        };
+        let args = match (back, run.as_str()) {
+            (true, run) => ["rollback", run],
+            (false, "") => ["run", profile.to_str().expect("path")],
+            (false, run) => ["resume", run],
+        };
+        let file = std::fs::File::create(out).expect("a file");
+        self.command(&args, confirmed, None)
+            .stderr(file.try_clone().expect("a file"))
+            .stdout(file)
+            .spawn()
+            .expect("greenlight")
+    }
+
     /// A resume under way, its lines on a pipe.
     pub fn resuming(&self, confirmed: &[&str], fault: Option<&str>) -> Child {
         self.command(&["resume", &self.newest_run()], confirmed, fault)
@@ -287,10 +303,19 @@ impl Lab {
 
     /// The same, when the server is there.
     pub async fn try_connect(&self, node: &str, database: &str) -> Option<Client> {
+        let (client, connection) = self.login(node, database)?.connect(NoTls).await.ok()?;
+        tokio::spawn(connection);
+        Some(client)
+    }
+
+    /// How a superuser gets in, once the server is there: never by a line that a test may cut.
+    pub fn login(&self, node: &str, database: &str) -> Option<Config> {
         let mut config = self.blue.clone();
         config.dbname(database);
         if node == GREEN {
-            let port = self.green_port().expect("GREEN is known");
+            let pid_file = self.dir().join("rds/i/shop-green/data/postmaster.pid");
+            let text = std::fs::read_to_string(pid_file).ok()?;
+            let port = text.lines().nth(3)?.trim().parse().ok()?;
             let password = self.blue.get_password().expect("password");
             config = Config::new();
             config
@@ -300,9 +325,7 @@ impl Lab {
                 .password(password)
                 .dbname(database);
         }
-        let (client, connection) = config.connect(NoTls).await.ok()?;
-        tokio::spawn(connection);
-        Some(client)
+        Some(config)
     }
 
     /// The first column of what a superuser is answered.
