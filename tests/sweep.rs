@@ -10,7 +10,7 @@ mod faults;
 #[path = "procedure/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
-#[path = "procedure/support.rs"]
+#[path = "support/lab.rs"]
 mod support;
 #[path = "procedure/trouble.rs"]
 mod trouble;

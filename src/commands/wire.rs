@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -23,6 +24,9 @@ use crate::runbook::{CheckReport, Facts, Plan, StepInfo, World};
 /// The id of a run that is not one: checks and plans.
 pub const NO_RUN: &str = "000000";
 
+/// How often the lock is asked for while the session of an earlier process of the same run ends.
+const LOCK_TRIES: u32 = 100;
+
 /// A profile's servers, reached.
 pub struct Wired {
     /// The profile.
@@ -41,7 +45,11 @@ impl Wired {
         let profile = Arc::new(profile);
         let rds = RdsClient::connect(&AwsSettings::from(&profile.rds), trace_retries()).await?;
         let rds: Arc<dyn RdsApi> = Arc::new(rds);
-        let databases = Postgres::from_profile(&profile, run, Some(Arc::clone(&rds)));
+        let mut databases = Postgres::from_profile(&profile, run, Some(Arc::clone(&rds)));
+        if run != NO_RUN {
+            // The lock on the run's folder is held by now.
+            databases = databases.alone();
+        }
         if profile.blue.host.is_none() {
             let blue = rds.instance(&profile.blue.identifier).await?;
             let (host, port) = blue.endpoint.ok_or_else(|| {
@@ -116,11 +124,20 @@ impl Wired {
         let sql = Sql::new(include_str!("../../assets/sql/operator_lock.sql"))
             .number("class", OPERATOR_LOCK.0.into())
             .number("object", OPERATOR_LOCK.1.into());
-        let rows = session.query(&sql).await?;
-        let row = rows.one()?;
-        if row.get("got")? {
-            return Ok(session);
+        // Another process of this run cannot live, but a server that lost sight of one may keep its session for hours.
+        let see_off = Sql::new(include_str!("../../assets/sql/see_off.sql")).number("pid", 0);
+        let mut rows = session.query(&sql).await?;
+        for _ in 0..LOCK_TRIES {
+            if rows.one()?.get("got")? {
+                return Ok(session);
+            }
+            if session.query(&see_off).await?.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            rows = session.query(&sql).await?;
         }
+        let row = rows.one()?;
         Err(Failure::new(format!(
             "another run works on {}: {}. Nothing was changed. Ask that operator, or wait until they have left.",
             self.profile.blue.identifier,

@@ -175,3 +175,105 @@ async fn a_node_without_address_or_at_a_new_one_is_told_apart() {
         .expect("second");
     assert_eq!(rows.one().and_then(|r| r.get("port")), Ok(second.port()));
 }
+
+/// A line to a server that can be torn: whoever is connected finds the connection closed, the server does not notice
+/// while it works.
+async fn torn_line(port: u16) -> (u16, tokio::sync::mpsc::Sender<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let mine = listener.local_addr().expect("bound").port();
+    let (tear, mut torn) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut carried = tokio::task::JoinSet::new();
+        loop {
+            tokio::select! {
+                near = listener.accept() => {
+                    let (mut near, _) = near.expect("accepted");
+                    carried.spawn(async move {
+                        let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a server");
+                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    });
+                }
+                Some(()) = torn.recv() => carried.shutdown().await,
+                else => return,
+            }
+        }
+    });
+    (mine, tear)
+}
+
+#[tokio::test]
+async fn what_a_lost_session_still_works_at_ends_before_anything_new_is_sent() {
+    let server = server().await;
+    let admin = as_superuser(&server);
+    let (port, tear) = torn_line(server.port()).await;
+    let login = Login::local("postgres", given(""));
+    let databases =
+        Arc::new(Postgres::new("t2", LIMITS).with_node(&Node::blue(), "127.0.0.1", port, login));
+    let make = Sql::new("CREATE TABLE public.late ()");
+    databases
+        .query(&at("postgres"), &make)
+        .await
+        .expect("a table");
+    let lost = shared(&databases).await.backend_pid();
+    let slow = {
+        let databases = databases.clone();
+        tokio::spawn(async move {
+            let sql = Sql::new("SELECT pg_sleep(15); ALTER TABLE public.late RENAME TO too_late");
+            databases.query(&at("postgres"), &sql).await
+        })
+    };
+    let asleep = Sql::new(
+        "SELECT FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'PgSleep' AND state = 'active'",
+    )
+    .number("pid", lost.into());
+    while shared(&admin)
+        .await
+        .query(&asleep)
+        .await
+        .expect("asked")
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tear.send(()).await.expect("a line");
+    let error = slow.await.expect("ended").expect_err("torn");
+    assert_eq!(error.kind, DbErrorKind::Unknown);
+    let still_there = shared(&admin).await.query(&asleep).await.expect("asked");
+    assert_eq!(still_there.len(), 1, "the server works on");
+
+    databases
+        .query(&at("postgres"), &Sql::new("SELECT 1"))
+        .await
+        .expect("anew");
+    let rest =
+        Sql::new("SELECT FROM pg_stat_activity WHERE pid = {pid}").number("pid", lost.into());
+    let left = shared(&admin).await.query(&rest).await.expect("asked");
+    assert!(left.is_empty());
+}
+
+#[tokio::test]
+async fn who_drives_a_run_alone_ends_what_an_earlier_process_left() {
+    let server = server().await;
+    let as_run = |run| {
+        let login = Login::local("postgres", given(""));
+        let port = server.port();
+        Postgres::new(run, LIMITS).with_node(&Node::blue(), "127.0.0.1", port, login)
+    };
+    let (earlier, other) = (as_run("r1"), as_run("r2"));
+    let (left, foreign) = (shared(&earlier).await, shared(&other).await);
+    let dead_man = earlier.dedicated(&at("postgres"), "dead-man").await;
+    let mine = as_run("r1").alone();
+    shared(&mine).await;
+    let there = Sql::new("SELECT FROM pg_stat_activity WHERE pid = {pid}");
+    for (session, stays) in [
+        (left, false),
+        (foreign, true),
+        (dead_man.expect("a session"), true),
+    ] {
+        let sql = there.clone().number("pid", session.backend_pid().into());
+        let found = shared(&other).await.query(&sql).await.expect("asked");
+        assert_eq!(!found.is_empty(), stays);
+    }
+}

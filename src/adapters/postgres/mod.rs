@@ -34,6 +34,8 @@ pub struct Postgres {
     nodes: Mutex<HashMap<Node, Reach>>,
     login: Option<Login>,
     shared: Mutex<HashMap<Place, Arc<Warm>>>,
+    /// No other process works under this name.
+    alone: bool,
 }
 
 /// How a node is reached, as far as that is known.
@@ -51,6 +53,8 @@ struct Warm(tokio::sync::Mutex<WarmState>);
 #[derive(Default)]
 struct WarmState {
     session: Option<Arc<PgSession>>,
+    /// The server process of a session that was lost and has not been seen off.
+    lost: Option<i32>,
     failed: Option<(Instant, DbError)>,
 }
 
@@ -65,6 +69,7 @@ impl Postgres {
             nodes: Mutex::default(),
             login: None,
             shared: Mutex::default(),
+            alone: false,
         }
     }
 
@@ -99,12 +104,31 @@ impl Postgres {
         self
     }
 
+    /// The same for a process that alone drives its run: what an earlier one of the run, killed, left at work on a
+    /// server is ended before anything is sent there.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     fn nodes(&self) -> MutexGuard<'_, HashMap<Node, Reach>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn warm(&self) -> MutexGuard<'_, HashMap<Place, Arc<Warm>>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session at `place` that nothing of the `lost` one's can follow.
+    async fn open_after(&self, place: &Place, lost: Option<i32>) -> Result<PgSession, DbError> {
+        let session = self.open(place, None).await?;
+        if self.alone {
+            session.see_off(None).await?;
+        } else if lost.is_some() {
+            session.see_off(lost).await?;
+        }
+        Ok(session)
     }
 
     async fn open(&self, place: &Place, purpose: Option<&str>) -> Result<PgSession, DbError> {
@@ -142,14 +166,17 @@ impl Databases for Postgres {
         if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at > asked) {
             return Err(error.clone());
         }
-        match self.open(place, None).await {
+        if let Some(lost) = state.session.take() {
+            state.lost = Some(lost.backend_pid());
+        }
+        match self.open_after(place, state.lost).await {
             Ok(session) => {
                 let session = Arc::new(session);
                 state.session = Some(session.clone());
+                state.lost = None;
                 Ok(session)
             }
             Err(error) => {
-                state.session = None;
                 state.failed = Some((Instant::now(), error.clone()));
                 Err(error)
             }

@@ -19,6 +19,9 @@ use crate::ports::{DbError, DbErrorKind, Row, Rows, Session};
 const GRACE: Duration = Duration::from_secs(5);
 /// For a cancel request to be delivered.
 const CANCEL_LIMIT: Duration = Duration::from_secs(3);
+/// For the server process of a lost session to end.
+const SEE_OFF_TRIES: u32 = 200;
+const SEE_OFF_PAUSE: Duration = Duration::from_millis(10);
 /// For an answer handed over row by row: it lasts as long as its reader takes.
 const STREAM_LIMIT: Duration = Duration::from_secs(4 * 3600);
 
@@ -63,6 +66,22 @@ impl PgSession {
         let rows = self.query(settings).await?;
         let pid = rows.one().and_then(|row| row.get("pid"));
         self.backend_pid = pid.map_err(|error| error::unknown(&self.place, error.to_string()))?;
+        Ok(())
+    }
+
+    /// Ends the server process of an earlier session of this name here, or of all of them. What one still has on its way
+    /// could take effect after what is sent next: a late NOLOGIN after the LOGIN that takes it back.
+    ///
+    /// One that does not end in time is frozen in what it does; having been told, it begins nothing more.
+    pub(super) async fn see_off(&self, lost: Option<i32>) -> Result<(), DbError> {
+        let sql = Sql::new(include_str!("../../../assets/sql/see_off.sql"))
+            .number("pid", lost.unwrap_or_default().into());
+        for _ in 0..SEE_OFF_TRIES {
+            if self.query(&sql).await?.is_empty() {
+                break;
+            }
+            tokio::time::sleep(SEE_OFF_PAUSE).await;
+        }
         Ok(())
     }
 

@@ -1,10 +1,14 @@
 //! The fence: application roles lose LOGIN on the old side, their sessions end, and that is proved.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
+use crate::ports::DbErrorKind;
 use crate::runbook::{Action, Context, Facts, PauseEvent, Reply, StepError};
+
+/// How long the end of a write pause is tried again while its server does not answer.
+const INSIST_FOR: Duration = Duration::from_secs(60);
 
 impl Switch {
     /// Remembers which of the roles can log in on the old side: only those get LOGIN on the new one.
@@ -108,14 +112,16 @@ impl Switch {
     }
 
     /// Gives LOGIN back to exactly those that had it; does nothing when the old side was never fenced.
+    ///
+    /// Applications are shut out until this is through, so a server that does not answer is asked again; saying LOGIN
+    /// twice does no harm.
     pub(super) async fn lower_fence(&self, ctx: &Context) -> Result<(), StepError> {
         let before = roles_before(ctx, &self.from());
         if before.is_empty() {
             return Ok(());
         }
-        ctx.rescue(&Action::sql(&self.server(&self.from()), login(&before)))
-            .await
-            .map(drop)
+        let action = Action::sql(&self.server(&self.from()), login(&before));
+        insist(ctx, &action).await.map(drop)
     }
 
     /// True when the run knows who could log in on the old side and none of them can now.
@@ -147,6 +153,31 @@ impl Switch {
         let profile = &self.job.profile;
         let own = [&profile.connection.user, &profile.replication.role];
         profile.fence.ignore.iter().chain(own).cloned().collect()
+    }
+}
+
+/// Sends what may be said twice until it is answered, for as long as [`INSIST_FOR`] where the server is away.
+pub(super) async fn insist(ctx: &Context, action: &Action) -> Result<Reply, StepError> {
+    let began = Instant::now();
+    loop {
+        match ctx.rescue(action).await {
+            Err(error) if is_away(&error) && began.elapsed() < INSIST_FOR => {
+                ctx.log(&format!("{} does not answer yet: {error}", action.target));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The server did not answer, so asking again may help; it did not refuse.
+fn is_away(error: &StepError) -> bool {
+    match error {
+        StepError::Database(error) => {
+            matches!(error.kind, DbErrorKind::Connect | DbErrorKind::Unknown)
+        }
+        StepError::Unanswered { .. } => true,
+        _ => false,
     }
 }
 

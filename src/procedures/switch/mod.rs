@@ -122,15 +122,38 @@ impl Switch {
     /// Gives the old side back: its roles may log in again and the link runs on.
     async fn take_back(&self, ctx: &Context) -> Result<(), StepError> {
         self.lower_fence(ctx).await?;
-        for at in self.link.subscribers() {
-            if self.link.look(ctx, &at).await?.is_some_and(|s| !s.enabled) {
-                ctx.rescue(&self.link.enable(&at)).await?;
-            }
+        // Applications write again; what is left to do must not be taken for their being shut out.
+        if let Err(error) = self.run_link(ctx).await {
+            ctx.log(&format!(
+                "{} is given back, but the {} could not be started again, which the next attempt does: {error}",
+                self.from(),
+                self.link.direction.name()
+            ));
         }
         match ctx.facts().get(&SWITCHED_AT.of(self.to().as_str())) {
             Some(_) => ctx.forget(&SWITCHED_AT.of(self.to().as_str())),
             None => Ok(()),
         }
+    }
+
+    /// Starts the link again where this pause has stopped it.
+    async fn run_link(&self, ctx: &Context) -> Result<(), StepError> {
+        for at in self.link.subscribers() {
+            if self.link.look(ctx, &at).await?.is_some_and(|s| !s.enabled) {
+                ctx.rescue(&self.link.enable(&at)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the link again where an earlier attempt stopped it and did not come to start it again.
+    async fn mend_link(&self, ctx: &Context) -> Result<(), StepError> {
+        for at in self.link.subscribers() {
+            if self.link.look(ctx, &at).await?.is_some_and(|s| !s.enabled) {
+                ctx.send(&self.link.enable(&at)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens sessions and reads what the pause will need, so that nothing in it waits for a connection.
@@ -140,6 +163,7 @@ impl Switch {
         futures_util::future::try_join_all(places.iter().map(|place| ctx.read(place, &nothing)))
             .await?;
         self.remember_logins(ctx).await?;
+        self.mend_link(ctx).await?;
         self.settle(ctx).await
     }
 }
