@@ -14,8 +14,8 @@ use super::recorder::Scribe;
 use super::resume::{Memory, plan_differences};
 use crate::event::{Intent, Light, Outcome, StepState, What};
 use crate::runbook::{
-    Action, CheckReport, CheckResult, Context, Executor, Facts, Plan, Probe, Recorder as _, Risk,
-    Runbook, Step, StepError, StepId, StepResult, Verdict, World,
+    Action, CheckReport, CheckResult, Context, Executor, Facts, Gate, Plan, Probe, Recorder as _,
+    Risk, Runbook, Step, StepError, StepId, StepResult, Verdict, World,
 };
 
 /// Reading may take this long: a probe, or the checks of a gate.
@@ -264,6 +264,14 @@ impl Driver {
             let result = StepResult::Skipped("dry run: nothing was sent".to_owned());
             let _ = self.inbox.send(Input::StepEnded(id, Ok(result), 0));
             return Ok(());
+        }
+        if self
+            .runbook
+            .step(&id)
+            .is_some_and(|step| step.info().gate == Gate::None)
+        {
+            // No gate has shown it, and what was learnt since the plan was made belongs in it.
+            self.preview(&id)?;
         }
         let lenient = self.header.dry_run && self.pretended;
         self.start(id, false, async move |step, id, ctx| {

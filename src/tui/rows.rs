@@ -25,10 +25,21 @@ pub fn objects(model: &Model, filter: &str, kind: Option<&str>, expected: bool) 
         return Vec::new();
     };
     let filter = filter.to_lowercase();
+    let mut name = String::new();
+    let mut named = |difference: &Difference| {
+        name.clear();
+        write_object_name(&mut name, difference);
+        if name.is_ascii() {
+            name.make_ascii_lowercase();
+            name.contains(&filter)
+        } else {
+            holds(&name, &filter)
+        }
+    };
     places(diff.differences.iter().map(|difference| {
         (expected || difference.class != DiffClass::Expected)
             && kind.is_none_or(|kind| kind == difference.kind)
-            && (filter.is_empty() || holds(&object_name(difference), &filter))
+            && (filter.is_empty() || named(difference))
     }))
 }
 
@@ -36,6 +47,11 @@ pub fn objects(model: &Model, filter: &str, kind: Option<&str>, expected: bool) 
 #[must_use]
 pub fn object_name(difference: &Difference) -> String {
     let mut name = String::new();
+    write_object_name(&mut name, difference);
+    name
+}
+
+fn write_object_name(name: &mut String, difference: &Difference) {
     for part in [
         difference.database.as_deref().unwrap_or(""),
         &difference.schema,
@@ -45,7 +61,7 @@ pub fn object_name(difference: &Difference) -> String {
             name.push('.');
         }
     }
-    name + &difference.name
+    name.push_str(&difference.name);
 }
 
 /// The kinds that differ, in order of their first difference.

@@ -238,3 +238,6 @@ fn row(item: &StartItem, theme: &Theme) -> Line<'static> {
         span(detail, theme.dim),
     ])
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,9 @@ pub enum Effect {
 /// A gate younger than this takes no Enter, so that a key meant for the step before cannot confirm it; milliseconds.
 const GATE_SETTLES_MS: u128 = 300;
 
+/// Said while the engine asks the checks of a gate that was confirmed.
+const ASKING: &str = "confirmed; the checks of this gate are asked first";
+
 /// Brings the view up to date with an event the model has taken in.
 pub fn observe(model: &Model, view: &mut View, event: &Event) {
     match &event.what {
@@ -159,6 +162,9 @@ fn dialog_key(model: &Model, view: &mut View, event: &KeyEvent) -> Vec<Effect> {
         Answer::Go(intent) => {
             view.dialog = None;
             view.leaving |= intent == Intent::Park;
+            if matches!(intent, Intent::Confirm { .. }) {
+                view.say(model.now, ASKING, false);
+            }
             vec![Effect::Send(intent)]
         }
     }
@@ -258,9 +264,12 @@ fn do_step(model: &Model, view: &mut View) -> Vec<Effect> {
         return Vec::new();
     }
     match &gate.phrase {
-        None => vec![Effect::Send(Intent::Next {
-            step: gate.step.clone(),
-        })],
+        None => {
+            view.say(model.now, ASKING, false);
+            vec![Effect::Send(Intent::Next {
+                step: gate.step.clone(),
+            })]
+        }
         Some(phrase) => {
             view.dialog = Some(gate_dialog(gate, phrase));
             Vec::new()

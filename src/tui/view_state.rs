@@ -1,5 +1,7 @@
 //! What the operator looks at: tab, chosen rows, filters, open dialogs. Nothing of the run itself.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use ratatui::layout::Size;
 use tui_input::Input;
@@ -8,6 +10,7 @@ use super::compare::Detail;
 use super::dialog::Dialog;
 use super::model::Model;
 use super::rows;
+use crate::inspect::ObjectDiff;
 
 /// A screen of the wizard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -113,6 +116,27 @@ pub struct Notice {
     pub until: Timestamp,
 }
 
+/// What the rows of the object diff depend on.
+#[derive(Debug, Clone)]
+pub struct ObjectsAsked {
+    diff: Option<Arc<ObjectDiff>>,
+    filter: String,
+    kind: Option<String>,
+    expected: bool,
+}
+
+impl PartialEq for ObjectsAsked {
+    fn eq(&self, other: &Self) -> bool {
+        let same_diff = match (&self.diff, &other.diff) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        same_diff
+            && (&self.filter, &self.kind, self.expected)
+                == (&other.filter, &other.kind, other.expected)
+    }
+}
+
 /// What the operator looks at.
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -130,6 +154,8 @@ pub struct View {
     pub checks: List,
     /// The object diff.
     pub objects: List,
+    /// What the rows of the object diff were last found for.
+    pub objects_found: Option<ObjectsAsked>,
     /// The kind of objects shown; `None` shows all.
     pub kind: Option<String>,
     /// True when expected differences are shown too.
@@ -184,13 +210,7 @@ impl View {
     pub fn refresh(&mut self, model: &Model) {
         self.checks
             .set_rows(rows::checks(model, self.checks.filter.value()));
-        let filter = self.objects.filter.value();
-        self.objects.set_rows(rows::objects(
-            model,
-            filter,
-            self.kind.as_deref(),
-            self.expected,
-        ));
+        self.refresh_objects(model);
         self.data
             .set_rows(rows::data(model, self.data.filter.value()));
         self.log.set_rows(rows::log(model, self.log.filter.value()));
@@ -204,6 +224,23 @@ impl View {
         {
             self.notice = None;
         }
+    }
+
+    /// A diff may have a hundred thousand rows: they are gone through only when something changed.
+    fn refresh_objects(&mut self, model: &Model) {
+        let asked = ObjectsAsked {
+            diff: model.objects.clone(),
+            filter: self.objects.filter.value().to_lowercase(),
+            kind: self.kind.clone(),
+            expected: self.expected,
+        };
+        if self.objects_found.as_ref() == Some(&asked) {
+            return;
+        }
+        let kind = asked.kind.as_deref();
+        let rows = rows::objects(model, &asked.filter, kind, asked.expected);
+        self.objects.set_rows(rows);
+        self.objects_found = Some(asked);
     }
 
     /// Says something that goes away after a few seconds.

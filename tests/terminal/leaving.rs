@@ -89,7 +89,7 @@ fn look_on(lab: &Lab) {
     let sent = std::fs::read(journal(lab)).expect("journal");
     let args = ["watch", &lab.newest_run()];
     let mut pty = Pty::start(NARROW, &lab.runs(), &args, &[("NO_COLOR", "1")]);
-    pty.wait_for(GATE);
+    pty.wait_for("waits for the operator");
     pty.wait_for("READ ONLY");
     pty.wait_for("BLUE 15.");
     pty.keys("\r");

@@ -70,7 +70,8 @@ impl Switch {
                     bytes: 0,
                 })?;
                 if left == 0 {
-                    return Ok(format!("{ended} sessions, {rounds} rounds"));
+                    let s = if rounds == 1 { "" } else { "s" };
+                    return Ok(format!("{ended} sessions, {rounds} round{s}"));
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

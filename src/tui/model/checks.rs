@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::event::{Event, What};
-use crate::runbook::{CheckResult, Verdict};
+use crate::runbook::{CheckResult, StepId, Verdict};
 
 /// Which check, on which server.
 pub type CheckKey = (String, String);
@@ -12,14 +12,26 @@ pub type CheckKey = (String, String);
 pub struct Checks {
     answers: Vec<CheckResult>,
     known: BTreeSet<CheckKey>,
+    asked_by: Option<StepId>,
+    /// Ids answered since that step asks.
+    fresh: BTreeSet<String>,
 }
 
 impl Checks {
-    /// Takes in an answer; a later answer to the same question replaces the earlier one.
+    /// Takes in an answer; a later answer to the same question replaces the earlier one, and the first answer a step
+    /// gets replaces all that other steps got: a server named by then is not "not there yet" any more.
     pub fn apply(&mut self, event: &Event) {
         let What::Check { result } = &event.what else {
             return;
         };
+        if self.asked_by != event.step {
+            self.asked_by.clone_from(&event.step);
+            self.fresh.clear();
+        }
+        if self.fresh.insert(result.id.clone()) {
+            self.answers.retain(|answer| answer.id != result.id);
+            self.known.retain(|(id, _)| *id != result.id);
+        }
         let key = (result.id.clone(), result.node.clone());
         if !self.known.insert(key) {
             self.answers

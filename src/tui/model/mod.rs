@@ -18,7 +18,7 @@ pub use clock::elapsed;
 pub use data::{ComparedTable, Data};
 pub use log::{Log, LogLine, Mark};
 pub use pause::{Part, PartState, Pause};
-pub use series::{Series, SeriesSet, apply_rate, lag_bytes};
+pub use series::{Series, SeriesSet, worst_link};
 pub use steps::{Half, PhaseView, Proof, StepView, Steps};
 
 use crate::event::{Event, Gauges, Light, Outcome, What};
@@ -75,6 +75,15 @@ pub struct Guard {
     pub text: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// The side that applications write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// The current server.
+    Blue,
+    /// The next one.
+    Green,
 }
 
 /// Everything shown.
@@ -256,6 +265,29 @@ impl Model {
             Light::Warn
         } else {
             Light::Ok
+        }
+    }
+
+    /// The side that applications write to, or wrote to until the pause that goes on.
+    #[must_use]
+    pub fn serving(&self) -> Serving {
+        let switched = |half| {
+            let step = self
+                .steps
+                .all()
+                .iter()
+                .find(|s| s.half == half && s.plan.info.pause);
+            step.is_some_and(|step| {
+                let crossed = |pause: &Pause| {
+                    pause.crossed && pause.step.as_ref() == Some(&step.plan.info.id)
+                };
+                step.is_done() || self.pause.as_ref().is_some_and(crossed)
+            })
+        };
+        if switched(Half::Forward) && !switched(Half::Rollback) {
+            Serving::Green
+        } else {
+            Serving::Blue
         }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::event::Gauges;
+use crate::event::{Gauges, LinkGauge};
 
 /// Samples kept of each gauge: ten minutes at one a second.
 const KEPT: usize = 600;
@@ -35,9 +35,9 @@ impl Series {
 /// The gauges that have a history.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesSet {
-    /// Lag of all links together, bytes.
+    /// Lag of the link that is furthest behind, bytes.
     pub lag: Series,
-    /// Apply rate of all links together, bytes per second.
+    /// Its apply rate, bytes per second.
     pub apply: Series,
     /// WAL kept, bytes.
     pub wal: Series,
@@ -50,8 +50,12 @@ pub struct SeriesSet {
 impl SeriesSet {
     /// Adds a sample of every gauge.
     pub fn sample(&mut self, gauges: &Gauges) {
-        self.lag.push(lag_bytes(gauges).map(|bytes| bytes as f64));
-        self.apply.push(apply_rate(gauges));
+        let link = worst_link(gauges);
+        self.lag.push(
+            link.and_then(|link| link.lag_bytes)
+                .map(|bytes| bytes as f64),
+        );
+        self.apply.push(link.and_then(|link| link.apply_rate));
         self.wal.push(gauges.wal_retained.map(|bytes| bytes as f64));
         self.sessions
             .push(gauges.sessions_blue.map(|count| count as f64));
@@ -59,22 +63,8 @@ impl SeriesSet {
     }
 }
 
-/// Lag of all links together, bytes; `None` while no link has a reading.
+/// The link that is furthest behind: links of one server read the same WAL, so their sum would say nothing.
 #[must_use]
-pub fn lag_bytes(gauges: &Gauges) -> Option<i64> {
-    sum(gauges.links.values().map(|link| link.lag_bytes))
-}
-
-/// Apply rate of all links together, bytes per second.
-#[must_use]
-pub fn apply_rate(gauges: &Gauges) -> Option<f64> {
-    gauges
-        .links
-        .values()
-        .filter_map(|link| link.apply_rate)
-        .reduce(|a, b| a + b)
-}
-
-fn sum(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
-    values.flatten().reduce(i64::saturating_add)
+pub fn worst_link(gauges: &Gauges) -> Option<&LinkGauge> {
+    gauges.links.values().max_by_key(|link| link.lag_bytes)
 }

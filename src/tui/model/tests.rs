@@ -27,6 +27,41 @@ pub fn played(gates: usize) -> Model {
     model
 }
 
+/// The same run in the middle of its write pause, the drain under way.
+pub fn pausing() -> Model {
+    let mut model = Model::new(header(), false, Timestamp::UNIX_EPOCH);
+    for line in include_str!("../../../tests/scenarios/upgrade.jsonl").lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        if value["do"].is_null() {
+            model.apply(&serde_json::from_value(value.clone()).unwrap());
+        }
+        if value["pause"] == "part" && value["index"] == 3 {
+            break;
+        }
+    }
+    let later = jiff::SignedDuration::from_millis(1_234);
+    model.tick(model.now.checked_add(later).unwrap());
+    model
+}
+
+/// The same run at the gate of its rollback.
+pub fn rolling_back() -> Model {
+    let mut model = played(99);
+    model.ended = None;
+    let step = StepId::new("back.switch");
+    let phrase = Some("roll back to shop-prod-blue".to_owned());
+    let state = StepState::Waiting;
+    for (step, what) in [
+        (None, What::GoingBack { rollback: true }),
+        (Some(step.clone()), What::State { state }),
+        (Some(step), What::Gate { phrase }),
+    ] {
+        let at = model.now;
+        model.apply(&Event { at, step, what });
+    }
+    model
+}
+
 fn header() -> Header {
     Header {
         profile: "shop-prod".to_owned(),

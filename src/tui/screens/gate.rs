@@ -25,12 +25,14 @@ pub fn draw(scene: &Scene, dialog: &GateDialog, area: Rect, buf: &mut Buffer) {
         );
     };
     let danger = step.plan.info.danger.as_ref();
-    match danger {
-        Some(danger) => danger
+    if let Some(danger) = danger {
+        danger
             .consequences
             .iter()
-            .for_each(|line| tell(line, theme.text)),
-        None => tell(&step.plan.why, theme.text),
+            .for_each(|line| tell(line, theme.text));
+    } else {
+        tell(&step.plan.why, theme.text);
+        tell(&step.plan.info.way_back, theme.text);
     }
     let undo = match step.plan.undo {
         Undo::Reversible => ("Reversible.", theme.text),
@@ -38,7 +40,6 @@ pub fn draw(scene: &Scene, dialog: &GateDialog, area: Rect, buf: &mut Buffer) {
         Undo::Irreversible => ("Irreversible.", theme.block),
     };
     tell(undo.0, undo.1);
-    tell(&step.plan.info.way_back, theme.text);
     told.extend(gate_checks(scene));
     let asked = ask(scene, dialog);
     let frame = u16::try_from(asked.len()).unwrap_or(6) + 2;

@@ -21,7 +21,8 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         width: area.width - 2,
         ..area
     };
-    let mut lines = vec![head(scene)];
+    let names = usize::from(area.width).saturating_sub(70).clamp(8, 24);
+    let mut lines = vec![head(scene, names)];
     if gauges.links.is_empty() {
         lines.push(Line::from(span(
             "There is no replication link yet.",
@@ -32,7 +33,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         gauges
             .links
             .iter()
-            .map(|(database, link)| row(scene, database, link)),
+            .map(|(database, link)| row(scene, &text::left(database, names), link)),
     );
     for (server, reason) in &gauges.silent {
         lines.push(Line::from(span(
@@ -55,10 +56,10 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     charts(scene, rest, buf);
 }
 
-fn head(scene: &Scene) -> Line<'static> {
+fn head(scene: &Scene, names: usize) -> Line<'static> {
     let names = format!(
         "{}{}{}{}{}  link",
-        text::left("database", 24),
+        text::left("database", names),
         text::right("lag", 12),
         text::right("behind", 10),
         text::right("apply", 14),
@@ -77,7 +78,7 @@ fn row(scene: &Scene, database: &str, link: &LinkGauge) -> Line<'static> {
     let negative = link.lag_bytes.is_some_and(|lag| lag < 0);
     let lag_style = if negative { theme.block } else { theme.text };
     Line::from(vec![
-        span(text::left(database, 24), theme.text),
+        span(database, theme.text),
         span(text::right(&lag_text(link.lag_bytes), 12), lag_style),
         span(
             text::right(&or_unknown(link.lag_time, human_duration), 10),

@@ -128,9 +128,15 @@ fn dialog(scene: &Scene, area: Rect, buf: &mut Buffer) {
 
 /// A message in the middle of a screen that has nothing to show yet.
 fn empty(scene: &Scene, area: Rect, buf: &mut Buffer, message: &str) {
-    let line = Line::from(paint::span(message, scene.theme.dim)).centered();
-    paint::line(buf, area, area.height / 3, &line);
+    let line = Line::from(paint::span(message, scene.theme.dim));
+    let taken = u16::try_from(line.width()).unwrap_or(area.width);
+    let middle = Rect {
+        x: area.x + area.width.saturating_sub(taken) / 2,
+        width: taken.min(area.width),
+        ..area
+    };
+    paint::line(buf, middle, area.height / 3, &line);
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -12,6 +12,9 @@ use crate::tui::widgets::bar::bar;
 use crate::tui::widgets::paint::{self, span};
 use crate::tui::widgets::sections::Sections;
 
+/// The fewest lines of what a step sends that are shown.
+const FEWEST: usize = 3;
+
 /// Phases and steps at the left, the step in hand at the right; only the latter where there is no room for both.
 pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer, wide: bool) {
     let Some(step) = scene.shown_step() else {
@@ -19,8 +22,9 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer, wide: bool) {
         return;
     };
     let right = if wide {
+        let names = if area.width >= 116 { 46 } else { 39 };
         let [left, right] =
-            Layout::horizontal([Constraint::Length(39), Constraint::Fill(1)]).areas(area);
+            Layout::horizontal([Constraint::Length(names), Constraint::Fill(1)]).areas(area);
         runbook(scene, left, buf);
         right
     } else {
@@ -33,7 +37,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer, wide: bool) {
         scene.theme,
         &paint::title(title, scene.theme.label),
     );
-    let lines = describe(scene, step, inner.width);
+    let lines = describe(scene, step, inner);
     paint::scrolled(buf, inner, scene.theme, &lines, scene.view.step_scroll);
 }
 
@@ -127,19 +131,39 @@ fn step_row(scene: &Scene, step: &StepView) -> Row {
     )
 }
 
-fn describe(scene: &Scene, step: &StepView, width: u16) -> Vec<Line<'static>> {
+/// What is sent is shown in full only where the rest has room beside it: what it costs to go back must be in sight.
+fn describe(scene: &Scene, step: &StepView, room: Rect) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let mut all = Sections::new(theme, width);
+    let after = consequences(scene, step, room.width);
+    let mut all = Sections::new(theme, room.width);
     run_stands_still(scene, &mut all);
     state(scene, step, &mut all);
     all.text("Why", &step.plan.why, theme.text);
     all.gap();
     let label = if step.is_done() { "Sent" } else { "Will run" };
-    all.actions(label, &step.actions);
+    let mut sent = Sections::new(theme, room.width);
+    sent.actions(label, &step.actions);
     if step.actions.is_empty() {
-        all.text(label, "nothing: this step only reads", theme.dim);
+        sent.text(label, "nothing: this step only reads", theme.dim);
     }
+    let left = usize::from(room.height).saturating_sub(all.lines.len() + after.len() + 1);
+    let most = left.max(FEWEST);
+    if sent.lines.len() > most {
+        let hidden = sent.lines.len() - (most - 1);
+        sent.lines.truncate(most - 1);
+        let more = format!("  … {hidden} more lines of what is sent (p shows all)");
+        sent.lines.push(Line::from(span(more, theme.dim)));
+    }
+    all.lines.append(&mut sent.lines);
     all.gap();
+    all.lines.extend(after);
+    all.lines
+}
+
+/// Proofs, and what doing the step means.
+fn consequences(scene: &Scene, step: &StepView, width: u16) -> Vec<Line<'static>> {
+    let theme = scene.theme;
+    let mut all = Sections::new(theme, width);
     for (at, proof) in step.proofs.iter().enumerate() {
         let (glyph, style) = if proof.holds {
             ('✔', theme.good)
@@ -161,6 +185,9 @@ fn describe(scene: &Scene, step: &StepView, width: u16) -> Vec<Line<'static>> {
         ),
     };
     all.text("Risk", risk.0, risk.1);
+    if matches!(scene.model.ended, Some(Outcome::Done | Outcome::RolledBack)) {
+        return all.lines;
+    }
     let undo = match step.plan.undo {
         Undo::Reversible => ("reversible", theme.text),
         Undo::RollForwardOnly => ("⚠ only forward: going back is a rollback", theme.warn),
@@ -207,12 +234,13 @@ fn state(scene: &Scene, step: &StepView, all: &mut Sections) {
         .as_ref()
         .filter(|gate| gate.step == step.plan.info.id)
     {
-        let how = if gate.phrase.is_some() {
-            "Enter opens the gate, a phrase is typed there"
-        } else {
-            "Enter does this step"
+        text = match &gate.phrase {
+            _ if scene.model.read_only => {
+                "▶ waits for the operator at the other terminal".to_owned()
+            }
+            Some(_) => format!("{text}: Enter opens the gate, a phrase is typed there"),
+            None => format!("{text}: Enter does this step"),
         };
-        text = format!("{text}: {how}");
     }
     all.text("State", &text, sign.style);
     match &step.state {

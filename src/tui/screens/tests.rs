@@ -1,83 +1,275 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
 
 use super::{Scene, draw};
+use crate::event::{Gauges, LinkGauge};
+use crate::inspect::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
+use crate::tui::compare::Detail;
 use crate::tui::dialog::{Dialog, GateDialog};
-use crate::tui::model::tests::played;
+use crate::tui::model::Model;
+use crate::tui::model::tests::{pausing, played, rolling_back};
 use crate::tui::theme::{Looks, Theme};
 use crate::tui::view_state::{Tab, View};
 
-fn shown(gates: usize, view: &mut View, width: u16, height: u16, looks: Looks) -> String {
-    let model = played(gates);
-    view.refresh(&model);
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+
+fn drawn(model: &Model, view: &mut View, (width, height): (u16, u16), looks: Looks) -> Buffer {
+    view.refresh(model);
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
-    let theme = Theme::new(looks);
-    draw(
-        &Scene {
-            model: &model,
-            view,
-            theme: &theme,
-            zone: &TimeZone::UTC,
-        },
-        area,
-        &mut buf,
-    );
-    let row = |y: u16| (0..width).map(|x| buf[(x, y)].symbol()).collect::<String>();
-    (0..height)
+    let scene = Scene {
+        model,
+        view,
+        theme: &Theme::new(looks),
+        zone: &TimeZone::UTC,
+    };
+    draw(&scene, area, &mut buf);
+    buf
+}
+
+/// What stands on the screen, without its looks.
+pub fn text_of(buf: &Buffer) -> String {
+    let row = |y: u16| {
+        (0..buf.area.width)
+            .map(|x| buf[(x, y)].symbol())
+            .collect::<String>()
+    };
+    (0..buf.area.height)
         .map(|y| row(y).trim_end().to_owned() + "\n")
         .collect()
 }
 
+/// A snapshot in each size.
+#[track_caller]
+fn assert_screens(name: &str, model: &Model, view: &mut View) {
+    for size in SIZES {
+        let buf = drawn(model, view, size, Looks::Dark);
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), text_of(&buf));
+    }
+}
+
+fn on(tab: Tab) -> View {
+    View {
+        tab,
+        ..View::default()
+    }
+}
+
+fn gate_open(model: &Model) -> View {
+    let gate = model.gate.as_ref().unwrap();
+    let dialog = GateDialog::new(gate.step.clone(), gate.phrase.clone().unwrap());
+    View {
+        dialog: Some(Dialog::Gate(dialog)),
+        ..View::default()
+    }
+}
+
+/// The model with readings of the last minutes and a diff.
+fn lively(mut model: Model) -> Model {
+    for second in 0..150_u64 {
+        let lag = [0, 90_000, 2_400_000, 700_000, 40_000][usize::try_from(second % 5).unwrap()];
+        let link = LinkGauge {
+            lag_bytes: Some(lag),
+            lag_time: Some(Duration::from_millis(400)),
+            apply_rate: Some(8_493_465.0 / (second + 1) as f64),
+            catch_up: Some(Duration::from_secs(2)),
+            active: true,
+        };
+        let behind = LinkGauge {
+            lag_bytes: Some(lag / 2),
+            active: second < 149,
+            ..LinkGauge::default()
+        };
+        model.gauges = Gauges {
+            links: [("shop".to_owned(), link), ("billing".to_owned(), behind)].into(),
+            tps: Some(412.0),
+            sessions_blue: Some(48),
+            sessions_green: Some(2),
+            longest_transaction: Some(Duration::from_millis(200)),
+            wal_retained: Some(3_000_000_000 + second * 4_000_000),
+            wal_rate: Some(350_000.0),
+            wal_space: Some(42_949_672_960),
+            round_trip: [Some(Duration::from_millis(1)), None],
+            pause_forecast: Some(Duration::from_millis(42)),
+            ..Gauges::default()
+        };
+        model.sample();
+    }
+    model.objects = Some(Arc::new(found()));
+    model
+}
+
+fn found() -> ObjectDiff {
+    let difference = |kind: &str, name: &str, class, blue: Option<&str>, green: Option<&str>| {
+        let verdict = match (blue, green) {
+            (Some(_), None) => DiffVerdict::MissingOnGreen,
+            (None, _) => DiffVerdict::MissingOnBlue,
+            _ => DiffVerdict::Changed,
+        };
+        Difference {
+            kind: kind.to_owned(),
+            database: None,
+            schema: "shop".to_owned(),
+            name: name.to_owned(),
+            verdict,
+            class,
+            blue: blue.map(ToOwned::to_owned),
+            green: green.map(ToOwned::to_owned),
+        }
+    };
+    let total = |body: &str| {
+        format!(
+            "CREATE FUNCTION shop.total(id bigint) RETURNS numeric\nLANGUAGE sql AS $$\n  {body}\n$$"
+        )
+    };
+    let (blue, green) = (
+        total("SELECT sum(qty * price)"),
+        total("SELECT sum(qty*price)"),
+    );
+    ObjectDiff {
+        equal: false,
+        objects: Counts {
+            blue: 100_252,
+            green: 100_251,
+        },
+        differences: vec![
+            difference(
+                "index",
+                "orders_created_at_idx",
+                DiffClass::Blocks,
+                Some("btree (created_at)"),
+                None,
+            ),
+            difference(
+                "column",
+                "orders.note",
+                DiffClass::Blocks,
+                Some("varchar(80)"),
+                Some("varchar(120)"),
+            ),
+            difference(
+                "function",
+                "total(bigint)",
+                DiffClass::Know,
+                Some(&blue),
+                Some(&green),
+            ),
+            difference(
+                "collation",
+                "de",
+                DiffClass::Expected,
+                Some("153.112"),
+                Some("153.120"),
+            ),
+        ],
+    }
+}
+
 #[test]
-fn steps_in_every_size() {
+fn the_steps() {
     let mut view = View::default();
-    insta::assert_snapshot!("steps_120x40", shown(3, &mut view, 120, 40, Looks::Dark));
-    insta::assert_snapshot!("steps_80x24", shown(3, &mut view, 80, 24, Looks::Light));
-    insta::assert_snapshot!("steps_mono", shown(3, &mut view, 120, 40, Looks::Mono));
-    insta::assert_snapshot!("too_small", shown(3, &mut view, 40, 10, Looks::Dark));
+    assert_screens("steps", &played(3), &mut view);
+    assert_screens("steps_rollback", &rolling_back(), &mut view);
+    let mut watched = played(3);
+    watched.read_only = true;
+    assert_screens("steps_watched", &watched, &mut view);
+    let mono = drawn(&played(3), &mut view, (120, 40), Looks::Mono);
+    insta::assert_snapshot!("steps_mono", text_of(&mono));
+    let small = drawn(&pausing(), &mut view, (40, 10), Looks::Dark);
+    insta::assert_snapshot!("too_small", text_of(&small));
 }
 
 #[test]
-fn mono_is_ascii() {
-    for tab in Tab::ALL {
-        let mut view = View {
-            tab,
-            ..View::default()
-        };
-        let text = shown(99, &mut view, 80, 24, Looks::Mono);
-        assert!(text.replace(['≤'], "").is_ascii(), "{text}");
+fn the_tabs() {
+    let model = lively(played(99));
+    for tab in [Tab::Checks, Tab::Lag, Tab::Objects, Tab::Data, Tab::Log] {
+        assert_screens(&format!("{tab:?}"), &model, &mut on(tab));
     }
 }
 
 #[test]
-fn other_screens() {
-    for tab in [Tab::Checks, Tab::Data, Tab::Log] {
-        let mut view = View {
-            tab,
-            ..View::default()
-        };
-        insta::assert_snapshot!(
-            format!("{tab:?}_80x24"),
-            shown(99, &mut view, 80, 24, Looks::Dark)
-        );
-    }
+fn objects_with_a_filter_and_both_definitions() {
+    let model = lively(played(4));
+    let mut view = on(Tab::Objects);
+    view.objects.filter = "ORDERS".into();
+    assert_screens("Objects_filter", &model, &mut view);
+    let mut view = on(Tab::Objects);
+    view.detail = Some(Detail::of(&model.objects.as_ref().unwrap().differences[2]));
+    assert_screens("Objects_detail", &model, &mut view);
+}
+
+#[test]
+fn the_write_pause() {
     let mut view = View {
         cutover: true,
         ..View::default()
     };
-    insta::assert_snapshot!("cutover_80x24", shown(99, &mut view, 80, 24, Looks::Dark));
+    assert_screens("cutover_pausing", &lively(pausing()), &mut view);
+    assert_screens("cutover_over", &lively(played(99)), &mut view);
 }
 
 #[test]
-fn the_gate() {
-    let model = played(4);
-    let gate = model.gate.unwrap();
-    let dialog = GateDialog::new(gate.step, gate.phrase.unwrap());
+fn the_dialogs() {
+    let model = lively(played(4));
+    assert_screens("gate", &model, &mut gate_open(&model));
+    let model = lively(rolling_back());
+    assert_screens("gate_rollback", &model, &mut gate_open(&model));
     let mut view = View {
-        dialog: Some(Dialog::Gate(dialog)),
+        dialog: Some(Dialog::Help { scroll: 0 }),
         ..View::default()
     };
-    insta::assert_snapshot!("gate_80x24", shown(4, &mut view, 80, 24, Looks::Dark));
+    assert_screens("help", &played(1), &mut view);
+}
+
+/// Every screen there is, to look at its cells.
+fn every_screen(looks: Looks) -> Vec<Buffer> {
+    let model = lively(played(4));
+    let mut views: Vec<View> = Tab::ALL.into_iter().map(on).collect();
+    views.push(gate_open(&model));
+    views.push(View {
+        dialog: Some(Dialog::Help { scroll: 0 }),
+        ..View::default()
+    });
+    let mut all: Vec<Buffer> = views
+        .iter_mut()
+        .map(|view| drawn(&model, view, (120, 40), looks))
+        .collect();
+    let mut cutover = View {
+        cutover: true,
+        ..View::default()
+    };
+    all.push(drawn(&pausing(), &mut cutover, (120, 40), looks));
+    all
+}
+
+#[test]
+fn mono_has_no_colour_and_only_ascii_and_shows_what_is_chosen() {
+    for buf in every_screen(Looks::Mono) {
+        let text = text_of(&buf);
+        assert!(text.replace('≤', "").is_ascii(), "{text}");
+        for cell in &buf.content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{text}");
+        }
+        let reversed = |cell: &ratatui::buffer::Cell| cell.modifier.contains(Modifier::REVERSED);
+        assert!(buf.content.iter().any(reversed), "{text}");
+    }
+}
+
+#[test]
+fn each_theme_has_its_own_blue_and_green() {
+    for (looks, blue, green) in [(Looks::Dark, 75, 78), (Looks::Light, 26, 28)] {
+        for buf in every_screen(looks) {
+            let header: String = (0..120).map(|x| buf[(x, 0)].symbol()).collect();
+            for (name, colour) in [("BLUE", blue), ("GREEN", green)] {
+                let at = header.chars().collect::<String>().find(name).unwrap();
+                let x = u16::try_from(header[..at].chars().count()).unwrap();
+                assert_eq!(buf[(x, 0)].fg, Color::Indexed(colour), "{looks:?} {name}");
+            }
+        }
+    }
 }

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use ratatui::text::{Line, Span};
 
 use super::paint::span;
 use super::spark::spark;
 use crate::domain::{human_bytes, human_duration};
-use crate::event::Gauges;
-use crate::tui::model::{apply_rate, lag_bytes};
+use crate::event::{Gauges, LinkGauge};
+use crate::tui::model::{Serving, worst_link};
 use crate::tui::screens::Scene;
 use crate::tui::text;
 
@@ -19,7 +17,8 @@ pub fn lines(scene: &Scene, wide: bool) -> [Line<'static>; 2] {
 fn replication(scene: &Scene, wide: bool) -> Line<'static> {
     let (theme, gauges) = (scene.theme, &scene.model.gauges);
     let mut spans = vec![span("lag   ", theme.label)];
-    let lag = lag_bytes(gauges);
+    let link = worst_link(gauges);
+    let lag = link.and_then(|link| link.lag_bytes);
     let style = if lag.is_some_and(|lag| lag < 0) {
         theme.block
     } else {
@@ -27,7 +26,10 @@ fn replication(scene: &Scene, wide: bool) -> Line<'static> {
     };
     spans.push(span(text::right(&lag_text(lag), 9), style));
     spans.push(span(
-        text::right(&or_unknown(lag_time(gauges), human_duration), 8),
+        text::right(
+            &or_unknown(link.and_then(|link| link.lag_time), human_duration),
+            8,
+        ),
         theme.text,
     ));
     if wide {
@@ -36,15 +38,28 @@ fn replication(scene: &Scene, wide: bool) -> Line<'static> {
             theme.dim,
         ));
         spans.push(Span::raw("   "));
-        spans.push(span("apply ", theme.label));
-        spans.push(span(
-            format!("{}{}", rate(apply_rate(gauges)), catch_up(gauges)),
-            theme.text,
-        ));
+        spans.extend(apply(scene, link));
     }
     spans.push(span("   WAL kept ", theme.label));
     spans.push(span(wal(gauges), wal_style(scene)));
     Line::from(spans)
+}
+
+fn apply(scene: &Scene, link: Option<&LinkGauge>) -> Vec<Span<'static>> {
+    let theme = scene.theme;
+    if link.is_some_and(|link| !link.active) {
+        return vec![span("no subscriber at work", theme.dim)];
+    }
+    let left = link
+        .and_then(|link| link.catch_up)
+        .map_or_else(String::new, |left| {
+            format!(", caught up in {}", human_duration(left))
+        });
+    let rate = rate(link.and_then(|link| link.apply_rate));
+    vec![
+        span("apply ", theme.label),
+        span(format!("{rate}{left}"), theme.text),
+    ]
 }
 
 fn serving(scene: &Scene, wide: bool) -> Line<'static> {
@@ -55,14 +70,29 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
             theme.warn,
         ));
     }
-    let mut spans = vec![span("BLUE  ", theme.blue)];
+    let (side, here, there) = match scene.model.serving() {
+        Serving::Blue => (
+            span("BLUE  ", theme.blue),
+            gauges.sessions_blue,
+            ("GREEN", gauges.sessions_green),
+        ),
+        Serving::Green => (
+            span("GREEN ", theme.green),
+            gauges.sessions_green,
+            ("BLUE", gauges.sessions_blue),
+        ),
+    };
+    let mut spans = vec![side];
     let tps = or_unknown(gauges.tps, |tps| format!("{tps:.0} tx/s"));
     spans.push(span(text::right(&tps, 9), theme.text));
     spans.push(span("  sessions ", theme.dim));
     spans.push(span(
-        or_unknown(gauges.sessions_blue, |count| count.to_string()),
+        or_unknown(here, |count| count.to_string()),
         theme.text,
     ));
+    if let (true, (name, Some(count))) = (wide, there) {
+        spans.push(span(format!(" (on {name} {count})"), theme.dim));
+    }
     spans.push(span("  longest transaction ", theme.dim));
     spans.push(span(
         or_unknown(gauges.longest_transaction, human_duration),
@@ -108,18 +138,6 @@ pub fn rate(rate: Option<f64>) -> String {
 )]
 fn whole(rate: f64) -> u64 {
     rate.max(0.0).round() as u64
-}
-
-/// The largest lag of all links, in time.
-fn lag_time(gauges: &Gauges) -> Option<Duration> {
-    gauges.links.values().filter_map(|link| link.lag_time).max()
-}
-
-fn catch_up(gauges: &Gauges) -> String {
-    let slowest = gauges.links.values().filter_map(|link| link.catch_up).max();
-    slowest.map_or_else(String::new, |left| {
-        format!(", caught up in {}", human_duration(left))
-    })
 }
 
 /// `3.4 GB of 40 GB, full in 31 h`.

@@ -13,7 +13,7 @@ use crate::tui::view_state::Tab;
 pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let wide = area.width >= 110;
     ends(buf, area, 0, &who(scene, wide), &well(scene, wide));
-    ends(buf, area, 1, &tabs(scene), &badge_or_help(scene));
+    ends(buf, area, 1, &tabs(scene), &turn_or_help(scene));
 }
 
 fn who(scene: &Scene, wide: bool) -> Line<'static> {
@@ -84,7 +84,19 @@ fn tabs(scene: &Scene) -> Line<'static> {
     Line::from(spans)
 }
 
-fn badge_or_help(scene: &Scene) -> Line<'static> {
+fn turn_or_help(scene: &Scene) -> Line<'static> {
+    let away = scene.view.tab != Tab::Steps && !scene.view.cutover;
+    let waits = scene
+        .model
+        .gate
+        .as_ref()
+        .filter(|_| away && !scene.model.read_only);
+    if let Some(step) = waits.and_then(|gate| scene.model.steps.get(&gate.step)) {
+        return Line::from(span(
+            format!("▶ your turn: {} ", step.number),
+            scene.theme.warn,
+        ));
+    }
     Line::from(vec![
         span("?", scene.theme.key),
         span(" help ", scene.theme.dim),

@@ -39,10 +39,16 @@ impl Described for Snapshot {
 
     fn progress(&self) -> Progress {
         let text = format!(
-            "snapshot {} is {:?}, {} %, PostgreSQL {}",
-            self.identifier, self.status, self.percent, self.engine_version
+            "snapshot {} is {:?}, PostgreSQL {}",
+            self.identifier, self.status, self.engine_version
         );
-        Progress::seen(text).share(f64::from(self.percent.clamp(0, 100)) / 100.0)
+        let progress = Progress::seen(text);
+        // Of an upgrade RDS tells no share: it says 100 all the while.
+        if self.status == "upgrading" {
+            progress
+        } else {
+            progress.share(f64::from(self.percent.clamp(0, 100)) / 100.0)
+        }
     }
 }
 
