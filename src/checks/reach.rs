@@ -85,21 +85,18 @@ async fn subscribe(asking: &Asking<'_>, from: Node, to: Node) -> Result<Vec<Answ
         let mut lease = asking.sessions.lease(&place).await?;
         let superuser =
             Sql::new("SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user");
-        // A refused CREATE SUBSCRIPTION is written to the server's log with its password.
-        let quiet = if lease.query(&superuser).await?.one()?.get("super")? {
-            Sql::new(
-                "SET LOCAL log_statement = 'none'; SET LOCAL log_min_error_statement = 'panic'; SET LOCAL log_min_duration_statement = -1",
-            )
-        } else {
-            Sql::new("SELECT")
-        };
+        let superuser = lease.query(&superuser).await?.one()?.get("super")?;
         let create = Sql::new(
             "CREATE SUBSCRIPTION greenlight_dryrun CONNECTION {conninfo} PUBLICATION {publication} \
              WITH (connect = true, create_slot = false, copy_data = false, enabled = false, slot_name = 'greenlight_dryrun')",
         )
         .conninfo("conninfo", conninfo)
         .ident("publication", &ctx.profile.names.publication);
-        let together = Sql::together([Sql::new("BEGIN"), quiet, create, Sql::new("ROLLBACK")]);
+        let mut together = Sql::together([Sql::new("BEGIN"), create, Sql::new("ROLLBACK")]);
+        if superuser {
+            // A refused CREATE SUBSCRIPTION is written to the server's log with its password.
+            together = together.quietly();
+        }
         let finding = tried(
             lease.query(&together).await,
             "a subscription was made there and back, and rolled back",

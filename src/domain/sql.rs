@@ -10,6 +10,9 @@ use super::{Conninfo, Lsn};
 /// What stands for a secret wherever a statement is shown.
 pub const MASK: &str = "•••";
 
+/// What is shown before a statement that the server must not log.
+const UNLOGGED: &str = "/* not logged */ ";
+
 /// A SQL statement with its values still apart from its text.
 ///
 /// The text is written by us and names its values as `{name}`; each value is quoted by its kind when the statement is
@@ -19,6 +22,7 @@ pub const MASK: &str = "•••";
 pub struct Sql {
     template: Cow<'static, str>,
     values: Vec<(&'static str, Value)>,
+    quiet: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +51,7 @@ impl Sql {
         Self {
             template: Cow::Borrowed(template),
             values: Vec::new(),
+            quiet: false,
         }
     }
 
@@ -56,6 +61,7 @@ impl Sql {
         Self {
             template: Cow::Borrowed("{verbatim}"),
             values: vec![("verbatim", Value::Plain(text))],
+            quiet: false,
         }
     }
 
@@ -136,6 +142,7 @@ impl Sql {
         let mut all = Self {
             template: Cow::Borrowed(""),
             values: Vec::new(),
+            quiet: false,
         };
         for statement in statements {
             let separator = if all.values.is_empty() { "" } else { "; " };
@@ -146,10 +153,23 @@ impl Sql {
         all
     }
 
+    /// The same statement kept out of the server's log, whatever is logged there. The role must be allowed to set that.
+    #[must_use]
+    pub fn quietly(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// True when the server must not log it.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// The statement as people see it: secrets masked, unknown values as `{name}`.
     #[must_use]
     pub fn shown(&self) -> String {
-        let mut out = String::new();
+        let mut out = if self.quiet { UNLOGGED } else { "" }.to_owned();
         // Rendering for show has no failing case: what is unknown stays as it stands.
         let _ = self.render(&mut out, false);
         out

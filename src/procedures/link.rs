@@ -63,8 +63,8 @@ impl Link {
 
     /// Creates the subscription, disabled and without touching the slot: it starts only once its origin is set.
     ///
-    /// A CREATE SUBSCRIPTION that fails is written to the server's log with its password; `quiet` keeps it out, where
-    /// the role may set that.
+    /// A server that logs statements, or this one when it fails, writes it down with its password; `quiet` keeps it out,
+    /// where the role may set that.
     #[must_use]
     pub fn create(
         &self,
@@ -92,16 +92,9 @@ impl Link {
         let comment = Sql::new("COMMENT ON SUBSCRIPTION {subscription} IS {mark}")
             .ident("subscription", &self.name())
             .literal("mark", &self.job.mark());
-        let quietly = Sql::new(
-            "SET LOCAL log_statement = 'none'; SET LOCAL log_min_error_statement = 'panic'; \
-             SET LOCAL log_min_duration_statement = -1",
-        );
-        let all = if quiet {
-            vec![quietly, create, comment]
-        } else {
-            vec![create, comment]
-        };
-        Action::sql(at, Sql::together(all)).undone_by(self.drop_actions(at))
+        let all = Sql::together([create, comment]);
+        let all = if quiet { all.quietly() } else { all };
+        Action::sql(at, all).undone_by(self.drop_actions(at))
     }
 
     /// Puts the origin to `start`: the subscription will ask for what was committed at `start` or later.

@@ -7,6 +7,7 @@ mod on_the_way;
 mod pause;
 mod proxy;
 mod refusals;
+mod secrets;
 mod start_lsn;
 #[path = "../support/lab.rs"]
 mod support;

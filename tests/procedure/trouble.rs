@@ -270,14 +270,27 @@ impl Stage {
             let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();
             kill(signal, &pid);
         } else if let Some(node) = self.trouble.strip_prefix("crash of ") {
-            let sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
-            kill("KILL", &self.lab.ask(node, "postgres", sql).await[0]);
+            self.crash(node).await;
         } else if let Some(net) = &self.net {
             net.lines(self.trouble).into_iter().for_each(Proxy::cut);
             let seconds = self.trouble.split(' ').rev().nth(1)?.parse().ok()?;
             return Some(Instant::now() + Duration::from_secs(seconds));
         }
         None
+    }
+
+    /// Kills a process that the server cannot do without: it recovers as after any crash.
+    async fn crash(&self, node: &str) {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+        loop {
+            // It may still be on its way up from the last time.
+            if let Some(client) = self.lab.try_connect(node, "postgres").await
+                && let Ok(row) = client.query_one(sql, &[]).await
+            {
+                return kill("KILL", &row.get::<_, i32>(0).to_string());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Leave for every step that a guardrail or a fault may hold.

@@ -40,13 +40,16 @@ impl Watch {
     /// Watches the GREEN that the newest run knows, once it is fenced: it comes out of the restore open, pointed at by
     /// nobody.
     pub fn look_at_green(&mut self, lab: &Lab) {
-        let port = lab.green_port();
-        if port.is_none() || port == self.green_port {
+        if lab.green_port().is_none() {
             return;
         }
         let Some(green) = lab.login(GREEN, "postgres") else {
             return;
         };
+        let port = green.get_ports().first().copied();
+        if port == self.green_port {
+            return;
+        }
         self.green_port = port;
         self.tasks
             .push(tokio::spawn(note_spans(green, self.green.clone(), false)));

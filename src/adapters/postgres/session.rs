@@ -92,13 +92,22 @@ impl PgSession {
             .wire()
             .map_err(|error| DbError::composition(&self.place, &error))?;
         let (sent, ticket) = self.lane.enter(|| {
-            if limit == self.limit {
-                return self.put(wire.expose_secret());
+            let own_limit = limit != self.limit;
+            if own_limit {
+                self.put(timeout(limit).as_str())?;
             }
-            self.put(timeout(limit).as_str())?;
+            let quiet = sql.is_quiet().then(|| around_unlogged(self.version));
+            if let Some((before, _)) = &quiet {
+                self.put(before)?;
+            }
             let sent = self.put(wire.expose_secret())?;
-            // If this one fails the transaction has failed too, and its end brings the old value back.
-            let _ = self.put(timeout(self.limit).as_str());
+            // If one of these fails the transaction has failed too, and its end brings the old values back.
+            if let Some((_, after)) = &quiet {
+                let _ = self.put(after);
+            }
+            if own_limit {
+                let _ = self.put(timeout(self.limit).as_str());
+            }
             Ok(sent)
         });
         sent.map(|stream| (stream, ticket))
@@ -187,6 +196,35 @@ enum Answer {
     Begins,
     /// A row of it.
     Row(Row),
+}
+
+/// What keeps statements out of the server's log, and what lets them in again, by the version that knows it.
+const LOGGING: [(u32, &str, &str); 3] = [
+    (
+        10,
+        "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1",
+        "RESET log_statement; RESET log_min_error_statement; RESET log_min_duration_statement",
+    ),
+    (
+        12,
+        "SET log_transaction_sample_rate = 0",
+        "RESET log_transaction_sample_rate",
+    ),
+    (
+        13,
+        "SET log_min_duration_sample = -1",
+        "RESET log_min_duration_sample",
+    ),
+];
+
+/// The messages before and after a statement that must not be logged. They must be messages of their own: whether one is
+/// logged is decided before any of it is run.
+fn around_unlogged(version: PgVersion) -> (String, String) {
+    let known = LOGGING
+        .iter()
+        .filter(|(since, ..)| version.major() >= *since);
+    let (before, after): (Vec<_>, Vec<_>) = known.map(|(_, set, reset)| (*set, *reset)).unzip();
+    (before.join("; "), after.join("; "))
 }
 
 fn timeout(limit: Duration) -> String {
