@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod runs;
 mod sides;
+mod sights;
 pub mod start;
 pub mod watch;
 pub mod wire;

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Light;
+
 /// The latest readings of a run; older ones may never be seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,6 +29,8 @@ pub struct Gauges {
     pub round_trip: [Option<Duration>; 2],
     /// What a pause would take now.
     pub pause_forecast: Option<Duration>,
+    /// Every guardrail with its light.
+    pub lights: BTreeMap<String, Light>,
     /// Servers that did not answer the last round, with the reason.
     pub silent: BTreeMap<String, String>,
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod crash;
 mod faults;
+mod guardrails;
 mod on_the_way;
 mod pause;
 mod proxy;

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::Scene;
 use crate::domain::{human_bytes, human_duration};
-use crate::event::LinkGauge;
+use crate::event::{Light, LinkGauge};
 use crate::tui::model::Series;
 use crate::tui::text;
 use crate::tui::widgets::gauges::{lag_text, or_unknown, rate, wal};
@@ -44,6 +44,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     lines.push(Line::default());
     lines.extend(facts(scene));
     lines.push(Line::default());
+    lines.extend(lights(scene, usize::from(area.width)));
     paint::lines(buf, area, &lines);
     let used = u16::try_from(lines.len())
         .unwrap_or(area.height)
@@ -133,6 +134,27 @@ fn facts(scene: &Scene) -> Vec<Line<'static>> {
             theme.text,
         ),
     ]
+}
+
+/// Every guardrail with its light, as many to a row as fit.
+fn lights(scene: &Scene, width: usize) -> Vec<Line<'static>> {
+    const CELL: usize = 20;
+    let theme = scene.theme;
+    let cell = |(id, light): (&String, &Light)| {
+        let (sign, style) = match light {
+            Light::Ok => ("✔", theme.good),
+            Light::Warn => ("⚠", theme.warn),
+            Light::Stop => ("✘", theme.block),
+        };
+        span(text::left(&format!("{sign} {id}"), CELL), style)
+    };
+    let cells: Vec<_> = scene.model.gauges.lights.iter().map(cell).collect();
+    let rows = cells.chunks((width / CELL).max(1));
+    let mut lines: Vec<_> = rows.map(|row| Line::from(row.to_vec())).collect();
+    if !lines.is_empty() {
+        lines.push(Line::default());
+    }
+    lines
 }
 
 type Shown = fn(f64) -> String;
