@@ -62,17 +62,6 @@ pub struct SlotSeen {
     pub room: Option<i64>,
 }
 
-impl Seen {
-    /// A run between its link's enabling and the cutover, all well.
-    #[cfg(test)]
-    pub(super) fn linked() -> Self {
-        Self {
-            before_the_gate: true,
-            ..Self::default()
-        }
-    }
-}
-
 /// Something worth a light.
 #[derive(Debug)]
 pub(super) struct Sight {
@@ -270,11 +259,12 @@ fn judge_sides(seen: &Seen, sights: &mut Vec<Sight>) {
     }
 }
 
+const ROOM: &str =
+    "Grow the storage, speed up apply, or take the run back before the disk is full.";
+
 /// Whether the WAL our slots keep will fit.
 fn judge_space(gauges: &Gauges, profile: &Profile, sights: &mut Vec<Sight>) {
     let thresholds = &profile.thresholds;
-    const ROOM: &str =
-        "Grow the storage, speed up apply, or take the run back before the disk is full.";
     if let Some(hours) = gauges
         .hours_until_full()
         .filter(|hours| *hours < thresholds.hours_until_full)

@@ -81,7 +81,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Board, IDS, ROUNDS, Seen, SlotSeen};
-    use crate::event::{Gauges, Light, LinkGauge};
+    use crate::event::{Gauges, Light};
     use crate::profile::{Profile, parse};
 
     fn profile() -> Profile {
@@ -89,171 +89,68 @@ mod tests {
         parse(Path::new("p.toml"), sample).expect("sound")
     }
 
-    fn slot(status: &str, room: Option<i64>) -> SlotSeen {
-        SlotSeen {
+    type Made = (&'static str, Light, fn(&mut Gauges, &mut Seen));
+
+    /// Everything that can be seen, each with the light it turns on.
+    const SIGHTS: [Made; 18] = [
+        ("operator-lock", Light::Stop, |_, s| s.lock_lost = true),
+        ("slot-safe", Light::Stop, |_, s| {
+            s.slots = slot("lost", None);
+        }),
+        ("slot-safe", Light::Stop, |_, s| s.slots_gone = place()),
+        ("slot-safe", Light::Warn, |_, s| {
+            s.slots = slot("unreserved", None);
+        }),
+        ("slot-safe", Light::Warn, |_, s| {
+            s.slots = slot("reserved", Some(1 << 20));
+        }),
+        ("link-down", Light::Warn, |_, s| s.idle_workers = place()),
+        ("link-down", Light::Warn, |_, s| s.disabled = place()),
+        ("apply-errors", Light::Warn, |_, s| s.unapplied = place()),
+        ("open-on-both", Light::Stop, |_, s| s.open_on_both = place()),
+        ("old-side-sessions", Light::Stop, |_, s| {
+            s.old_side = Some("BLUE: app".to_owned());
+        }),
+        ("schema-drift", Light::Warn, |_, s| {
+            s.drifted = Some(place());
+        }),
+        ("lag-growing", Light::Warn, |_, s| s.lag_grew = Some((1, 9))),
+        ("server-restart", Light::Warn, |_, s| s.restarted = place()),
+        ("server-replaced", Light::Stop, |_, s| s.replaced = place()),
+        ("negative-lag", Light::Stop, |g, _| {
+            g.links.entry("shop".to_owned()).or_default().lag_bytes = Some(-8);
+        }),
+        ("wal-disk", Light::Warn, |g, _| {
+            (g.wal_retained, g.wal_space, g.wal_rate) = (Some(2000), Some(5600), Some(1.0));
+        }),
+        ("wal-retained", Light::Warn, |g, _| {
+            g.wal_retained = Some(50 << 30)
+        }),
+        ("long-transaction", Light::Warn, |g, s| {
+            s.before_the_gate = true;
+            g.longest_transaction = Some(std::time::Duration::from_secs(31));
+        }),
+    ];
+
+    fn slot(status: &str, room: Option<i64>) -> Vec<SlotSeen> {
+        vec![SlotSeen {
             name: "s".to_owned(),
             status: Some(status.to_owned()),
             room,
-        }
+        }]
     }
 
-    /// Everything that can be seen, each with the light it turns on.
-    fn sights() -> Vec<(&'static str, Light, Gauges, Seen)> {
-        let place = || vec!["GREEN · shop".to_owned()];
-        let seen = |id, light, seen: Seen| (id, light, Gauges::default(), seen);
-        let gauged = |id, gauges: Gauges| (id, Light::Warn, gauges, Seen::linked());
-        let mut negative = Gauges::default();
-        let link = LinkGauge {
-            lag_bytes: Some(-8),
-            ..LinkGauge::default()
-        };
-        negative.links.insert("shop".to_owned(), link);
-        let none = Seen::default;
-        vec![
-            seen(
-                "operator-lock",
-                Light::Stop,
-                Seen {
-                    lock_lost: true,
-                    ..none()
-                },
-            ),
-            seen(
-                "slot-safe",
-                Light::Stop,
-                Seen {
-                    slots: vec![slot("lost", None)],
-                    ..none()
-                },
-            ),
-            seen(
-                "slot-safe",
-                Light::Stop,
-                Seen {
-                    slots_gone: place(),
-                    ..none()
-                },
-            ),
-            seen(
-                "slot-safe",
-                Light::Warn,
-                Seen {
-                    slots: vec![slot("unreserved", None)],
-                    ..none()
-                },
-            ),
-            seen(
-                "slot-safe",
-                Light::Warn,
-                Seen {
-                    slots: vec![slot("reserved", Some(1 << 20))],
-                    ..none()
-                },
-            ),
-            seen(
-                "link-down",
-                Light::Warn,
-                Seen {
-                    idle_workers: place(),
-                    ..none()
-                },
-            ),
-            seen(
-                "link-down",
-                Light::Warn,
-                Seen {
-                    disabled: place(),
-                    ..none()
-                },
-            ),
-            seen(
-                "apply-errors",
-                Light::Warn,
-                Seen {
-                    unapplied: place(),
-                    ..none()
-                },
-            ),
-            seen(
-                "open-on-both",
-                Light::Stop,
-                Seen {
-                    open_on_both: vec!["app".to_owned()],
-                    ..none()
-                },
-            ),
-            seen(
-                "old-side-sessions",
-                Light::Stop,
-                Seen {
-                    old_side: Some("BLUE: app".to_owned()),
-                    ..none()
-                },
-            ),
-            seen(
-                "schema-drift",
-                Light::Warn,
-                Seen {
-                    drifted: Some(place()),
-                    ..none()
-                },
-            ),
-            seen(
-                "lag-growing",
-                Light::Warn,
-                Seen {
-                    lag_grew: Some((1, 9)),
-                    ..none()
-                },
-            ),
-            seen(
-                "server-restart",
-                Light::Warn,
-                Seen {
-                    restarted: place(),
-                    ..none()
-                },
-            ),
-            seen(
-                "server-replaced",
-                Light::Stop,
-                Seen {
-                    replaced: place(),
-                    ..none()
-                },
-            ),
-            ("negative-lag", Light::Stop, negative, none()),
-            gauged(
-                "wal-disk",
-                Gauges {
-                    wal_retained: Some(2000),
-                    wal_space: Some(5600),
-                    wal_rate: Some(1.0),
-                    ..Gauges::default()
-                },
-            ),
-            gauged(
-                "wal-retained",
-                Gauges {
-                    wal_retained: Some(50 << 30),
-                    ..Gauges::default()
-                },
-            ),
-            gauged(
-                "long-transaction",
-                Gauges {
-                    longest_transaction: Some(std::time::Duration::from_secs(31)),
-                    ..Gauges::default()
-                },
-            ),
-        ]
+    fn place() -> Vec<String> {
+        vec!["GREEN · shop".to_owned()]
     }
 
     #[test]
     fn every_guardrail_trips_once_and_says_what_it_did() {
         let profile = profile();
         let mut tripped = Vec::new();
-        for (id, light, gauges, seen) in sights() {
+        for (id, light, make) in SIGHTS {
+            let (mut gauges, mut seen) = (Gauges::default(), Seen::default());
+            make(&mut gauges, &mut seen);
             let mut board = Board::default();
             let rounds = (0..ROUNDS * 2).flat_map(|_| board.take(&gauges, &seen, &profile));
             let trips: Vec<_> = rounds.collect();
