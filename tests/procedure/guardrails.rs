@@ -75,14 +75,14 @@ impl Watched {
             }
             panic!("nobody looks on any more");
         };
-        match tokio::time::timeout(Duration::from_secs(90), turned).await {
-            Ok(text) => text,
-            Err(_) => panic!(
+        let turned = tokio::time::timeout(Duration::from_secs(90), turned).await;
+        turned.unwrap_or_else(|_| {
+            panic!(
                 "{id} did not turn to {light:?}; told: {:#?}; {:?}",
                 self.told,
                 self.gauges.borrow()
-            ),
-        }
+            )
+        })
     }
 
     async fn warns(&mut self, id: &str) -> String {
@@ -181,7 +181,7 @@ async fn after_the_cutover(lab: &Lab, watched: &mut Watched) {
 
     let make = "CREATE ROLE roamer LOGIN NOINHERIT IN ROLE shop_app PASSWORD 'roams'";
     lab.ask(BLUE, "shop", make).await;
-    let roamer = lab.login(BLUE, "shop", "roamer", "roams").await;
+    let roamer = lab.log_in(BLUE, "shop", "roamer", "roams").await;
     let back = watched.stops("old-side-sessions").await;
     assert!(
         back.contains("BLUE: process") && back.contains("roamer"),

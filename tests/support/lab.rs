@@ -328,26 +328,16 @@ impl Lab {
         Some(config)
     }
 
-    /// Where and how a role logs in.
-    pub fn login_config(&self, node: &str, database: &str, role: &str, password: &str) -> Config {
-        let mut config = Config::new();
-        let port = if node == GREEN {
-            self.green_port().expect("GREEN is known")
-        } else {
-            self.blue.get_ports()[0]
-        };
-        config
-            .host("127.0.0.1")
-            .port(port)
-            .user(role)
-            .password(password)
-            .dbname(database);
+    /// Where and how an application logs in.
+    pub fn login_as(&self, node: &str, database: &str, role: &str, password: &str) -> Config {
+        let mut config = self.login(node, database).expect("the node is known");
+        config.user(role).password(password);
         config
     }
 
-    /// A role's session.
-    pub async fn login(&self, node: &str, database: &str, role: &str, password: &str) -> Client {
-        let config = self.login_config(node, database, role, password);
+    /// An application's session.
+    pub async fn log_in(&self, node: &str, database: &str, role: &str, password: &str) -> Client {
+        let config = self.login_as(node, database, role, password);
         let (client, connection) = config.connect(NoTls).await.expect("connect");
         tokio::spawn(connection);
         client
@@ -355,14 +345,9 @@ impl Lab {
 
     /// Waits until a superuser is answered this. A server that is being restarted is waited for.
     pub async fn until(&self, node: &str, database: &str, sql: &str, answer: &str) {
-        let password = self.blue.get_password().expect("password").to_vec();
-        let password = String::from_utf8(password).expect("text");
-        let user = self.blue.get_user().expect("user");
-        let config = self.login_config(node, database, user, &password);
         let mut last = None;
         for _ in 0..1200 {
-            if let Ok((client, connection)) = config.connect(NoTls).await {
-                tokio::spawn(connection);
+            if let Some(client) = self.try_connect(node, database).await {
                 let rows = client.simple_query(sql).await.unwrap_or_default();
                 last = rows.iter().find_map(|message| match message {
                     SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),

@@ -124,7 +124,7 @@ mod tests {
             (g.wal_retained, g.wal_space, g.wal_rate) = (Some(2000), Some(5600), Some(1.0));
         }),
         ("wal-retained", Light::Warn, |g, _| {
-            g.wal_retained = Some(50 << 30)
+            g.wal_retained = Some(50 << 30);
         }),
         ("long-transaction", Light::Warn, |g, s| {
             s.before_the_gate = true;
