@@ -1,14 +1,16 @@
 //! The audited write load: writers that remember what was acknowledged, and the audit that looks for it.
 //!
-//! Each writer takes its server from the endpoint file, as an application takes it from DNS, writes numbered
+//! The writers share a pool that takes their server from the endpoint file, as an application takes it from DNS; they write numbered
 //! transactions and notes every acknowledgement in a file of its own. A number is never used twice, so a row that is
 //! there twice was applied twice.
 
 mod audit;
+mod pool;
 mod record;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -47,9 +49,10 @@ impl Load {
         let folder = files::load(&options.dir);
         std::fs::create_dir_all(&folder).map_err(RehearsalError::io("create", &folder))?;
         let end = CancellationToken::new();
+        let pool = Arc::new(pool::Pool::new(options.dir.clone()));
         let mut writers = JoinSet::new();
         for (number, database) in (0..options.writers).zip(options.databases.iter().cycle()) {
-            let writer = writer::Writer::new(&options.dir, number, database, options.pause)?;
+            let writer = writer::Writer::new(&options.dir, &pool, number, database, options.pause)?;
             writers.spawn(writer.run(end.clone()));
         }
         Ok(Self {

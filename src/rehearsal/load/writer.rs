@@ -1,21 +1,20 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
+use super::pool::Pool;
 use super::record::Record;
 use crate::rehearsal::RehearsalError;
 use crate::rehearsal::lab::files;
 
-/// As a connection pool would: patient enough not to be the load itself. Every refused login costs the server a process.
-const RETRY: Duration = Duration::from_millis(10);
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// One writer.
 pub struct Writer {
-    dir: PathBuf,
+    pool: Arc<Pool>,
     number: usize,
     database: String,
     pause: Duration,
@@ -25,12 +24,13 @@ pub struct Writer {
 impl Writer {
     pub fn new(
         dir: &Path,
+        pool: &Arc<Pool>,
         number: usize,
         database: &str,
         pause: Duration,
     ) -> Result<Self, RehearsalError> {
         Ok(Self {
-            dir: dir.to_owned(),
+            pool: Arc::clone(pool),
             number,
             database: database.to_owned(),
             pause,
@@ -50,11 +50,10 @@ impl Writer {
         let mut seq = 0;
         while !end.is_cancelled() {
             if client.is_none() {
-                client = self.connect().await;
+                client = self.pool.connect(&self.database, &end).await;
             }
             let Some(connected) = client.as_ref() else {
-                tokio::time::sleep(RETRY).await;
-                continue;
+                break;
             };
             seq += 1;
             self.record.sent(seq).map_err(unwritable)?;
@@ -64,7 +63,10 @@ impl Writer {
                     self.record.refused(seq).map_err(unwritable)?;
                     client = None;
                 }
-                Written::Unheard => client = None,
+                Written::Unheard => {
+                    self.pool.lost();
+                    client = None;
+                }
             }
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
@@ -88,19 +90,6 @@ impl Writer {
             Ok(Err(error)) if was_refused(&error) => Written::Refused,
             _ => Written::Unheard,
         }
-    }
-
-    async fn connect(&self) -> Option<Client> {
-        let url = files::read_endpoint(&self.dir).ok()?;
-        let mut config: Config = url.parse().ok()?;
-        config
-            .dbname(&self.database)
-            .connect_timeout(CONNECT_LIMIT)
-            .application_name("shop");
-        let connecting = tokio::time::timeout(CONNECT_LIMIT, config.connect(NoTls));
-        let (client, connection) = connecting.await.ok()?.ok()?;
-        tokio::spawn(connection);
-        Some(client)
     }
 }
 

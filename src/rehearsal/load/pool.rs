@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_util::sync::CancellationToken;
+
+use crate::rehearsal::lab::files;
+
+/// How often one writer knocks while nobody gets in.
+const KNOCK: Duration = Duration::from_millis(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Lets the writers in as the pool of an application server does: while logins are refused one writer knocks and the
+/// others wait for it; once it is in, all follow at once. Every refused login costs the server a process, and sixteen
+/// writers knocking together would measure little but that.
+#[derive(Debug)]
+pub struct Pool {
+    dir: PathBuf,
+    shut: AtomicBool,
+    knocking: Mutex<()>,
+}
+
+impl Pool {
+    /// A pool of connections to wherever the endpoint file in `dir` points.
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            shut: AtomicBool::new(false),
+            knocking: Mutex::new(()),
+        }
+    }
+
+    /// A connection; `None` once told to end.
+    pub async fn connect(&self, database: &str, end: &CancellationToken) -> Option<Client> {
+        end.run_until_cancelled(self.let_in(database)).await
+    }
+
+    /// A connection was cut: whoever comes next knocks alone.
+    pub fn lost(&self) {
+        self.shut.store(true, Ordering::Relaxed);
+    }
+
+    async fn let_in(&self, database: &str) -> Client {
+        loop {
+            if !self.shut.load(Ordering::Relaxed) {
+                match self.log_in(database).await {
+                    Some(client) => return client,
+                    None => self.lost(),
+                }
+            }
+            let _alone = self.knocking.lock().await;
+            while self.shut.load(Ordering::Relaxed) {
+                if let Some(client) = self.log_in(database).await {
+                    self.shut.store(false, Ordering::Relaxed);
+                    return client;
+                }
+                tokio::time::sleep(KNOCK).await;
+            }
+        }
+    }
+
+    async fn log_in(&self, database: &str) -> Option<Client> {
+        let url = files::read_endpoint(&self.dir).ok()?;
+        let mut config: Config = url.parse().ok()?;
+        config
+            .dbname(database)
+            .connect_timeout(CONNECT_LIMIT)
+            .application_name("shop");
+        let connecting = tokio::time::timeout(CONNECT_LIMIT, config.connect(NoTls));
+        let (client, connection) = connecting.await.ok()?.ok()?;
+        tokio::spawn(connection);
+        Some(client)
+    }
+}
