@@ -2,8 +2,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::domain::Sql;
 use crate::ports::{CommandSpec, Commands, Databases, OnLine, RdsApi};
 use crate::runbook::{Action, Call, Executor, RdsCall, Reply, StepError, Target, World};
+
+/// The server does not look whether its client is still there, and no limit but the statement's own ends it. A setting
+/// that a version does not have is not in its `pg_settings`.
+const UNATTENDED: &str = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN \
+    ('client_connection_check_interval', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout')";
 
 /// Sends actions for real.
 #[derive(Clone)]
@@ -70,7 +76,18 @@ impl Executor for Live {
                 let session = self.databases.shared(place).await?;
                 Ok(Reply::Rows(session.query_within(sql, action.limit).await?))
             }
-            (Call::Sql(_), target) => Err(StepError::Stop(format!(
+            (Call::Standing { sql, lasts }, Target::Database(place)) => {
+                let session = self.databases.dedicated(place, "standing").await?;
+                session.query(&Sql::new(UNATTENDED)).await?;
+                let pid = session.backend_pid();
+                let (sql, lasts) = (sql.clone(), *lasts);
+                // How it ends is read from the server, by whoever started it: here it is only kept connected.
+                tokio::spawn(async move {
+                    let _ = session.query_within(&sql, lasts).await;
+                });
+                Ok(Reply::Standing { pid })
+            }
+            (Call::Sql(_) | Call::Standing { .. }, target) => Err(StepError::Stop(format!(
                 "a statement was addressed to {target}, which is no database; nothing was sent"
             ))),
             (Call::Rds(call), _) => self.rds(call).await,

@@ -215,6 +215,10 @@ fn state_words(state: &StepState) -> Option<String> {
 fn pause_words(pause: &PauseEvent) -> Option<String> {
     Some(match pause {
         PauseEvent::Begun { budget_ms, .. } => format!("write pause begins, budget {budget_ms} ms"),
+        PauseEvent::Armed { node, opens_in_ms } => {
+            format!("{node} opens by itself in {opens_in_ms} ms, whatever happens here")
+        }
+        PauseEvent::Disarmed => "the dead-man switch is disarmed, and was seen gone".to_owned(),
         PauseEvent::PointOfNoReturn => "══ point of no return ══".to_owned(),
         PauseEvent::Ended {
             took_us,

@@ -233,6 +233,7 @@ fn in_few_words(reply: &Reply) -> String {
             None => "ended by a signal".to_owned(),
         },
         Reply::Done => "ok".to_owned(),
+        Reply::Standing { pid } => format!("under way in server process {pid}"),
         Reply::NotSent => "not sent".to_owned(),
     }
 }

@@ -17,6 +17,18 @@ pub trait Databases: Send + Sync {
     /// `purpose` becomes part of `application_name`.
     async fn dedicated(&self, place: &Place, purpose: &str) -> Result<Arc<dyn Session>, DbError>;
 
+    /// A session of another role than the tool's, where the passfile has its password or the server asks for none: for
+    /// proving that it is refused.
+    async fn login_as(&self, place: &Place, role: &str) -> Result<Arc<dyn Session>, DbError> {
+        Err(DbError {
+            place: place.clone(),
+            kind: DbErrorKind::Connect,
+            sqlstate: None,
+            message: format!("no login of {role} is known"),
+            detail: None,
+        })
+    }
+
     /// Tells where `node` can be reached, once that is known (GREEN exists only after its restore).
     fn set_address(&self, node: &Node, host: &str, port: u16);
 

@@ -24,7 +24,10 @@ impl PauseReport {
     /// Takes in what came `since` microseconds after the beginning.
     pub(super) fn go_on(&mut self, since: Option<u64>, event: &PauseEvent) {
         match event {
-            PauseEvent::Begun { .. } | PauseEvent::Left { .. } => {}
+            PauseEvent::Begun { .. }
+            | PauseEvent::Armed { .. }
+            | PauseEvent::Disarmed
+            | PauseEvent::Left { .. } => {}
             PauseEvent::Part { index } => {
                 if let Some(part) = self.parts.get_mut(*index) {
                     part.from_us = since;

@@ -39,6 +39,14 @@ pub enum Target {
 pub enum Call {
     /// A SQL statement on the shared session of its place.
     Sql(Sql),
+    /// A SQL statement on a session of its own, under way when the call returns. The server carries it out to its end
+    /// even when this program is gone.
+    Standing {
+        /// The statement.
+        sql: Sql,
+        /// How long it may be under way.
+        lasts: Duration,
+    },
     /// A call of the RDS API.
     Rds(RdsCall),
     /// A command hook of the profile.
@@ -103,6 +111,11 @@ pub enum Reply {
     Snapshot(Box<Snapshot>),
     /// A command's end.
     Command(CommandOutput),
+    /// A statement is under way in this server process.
+    Standing {
+        /// The server's process id.
+        pid: i32,
+    },
     /// Nothing beyond success.
     Done,
     /// A dry run sent nothing.
@@ -131,6 +144,17 @@ impl Action {
             call: Call::Sql(sql),
             undo: Vec::new(),
             limit: Duration::from_secs(30),
+        }
+    }
+
+    /// A statement that stays under way at `place` for as long as `lasts`; starting it may take 10 s.
+    #[must_use]
+    pub fn standing(place: &Place, sql: Sql, lasts: Duration) -> Self {
+        Self {
+            target: Target::Database(place.clone()),
+            call: Call::Standing { sql, lasts },
+            undo: Vec::new(),
+            limit: Duration::from_secs(10),
         }
     }
 
@@ -177,7 +201,7 @@ impl Action {
     #[must_use]
     pub fn shown(&self) -> ShownAction {
         let (kind, text, secret) = match &self.call {
-            Call::Sql(sql) => ("sql", sql.shown(), sql.has_secret()),
+            Call::Sql(sql) | Call::Standing { sql, .. } => ("sql", sql.shown(), sql.has_secret()),
             Call::Rds(call) => ("rds", call.to_string(), false),
             Call::Command { argv, .. } => ("command", shown_argv(argv), false),
         };

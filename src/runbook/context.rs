@@ -110,6 +110,15 @@ pub enum PauseEvent {
         /// A few words: `48 sessions, 2 rounds`.
         detail: String,
     },
+    /// The old side opens by itself when this time is over, even if this program is gone.
+    Armed {
+        /// The old side.
+        node: String,
+        /// From now on, milliseconds.
+        opens_in_ms: u64,
+    },
+    /// It no longer does, and was seen not to.
+    Disarmed,
     /// Live numbers.
     Left {
         /// Sessions still on the old side.
@@ -126,6 +135,13 @@ pub enum PauseEvent {
         /// True when the old side was given back.
         taken_back: bool,
     },
+}
+
+/// An action whose intent is journalled and that has not been sent.
+#[derive(Debug)]
+pub struct Intended {
+    intent: u64,
+    action: Action,
 }
 
 /// What a step works with: it reads through `world`, changes through [`Context::send`], remembers through
@@ -174,6 +190,27 @@ impl Context {
         }
         let intent = self.recorder.intent(&self.step, action)?;
         self.execute(intent, action).await
+    }
+
+    /// Journals the intents of actions that follow one another at once, in one go: in a write pause every wait for the
+    /// disk counts. Each is sent by [`Context::send_intended`].
+    pub fn intend<const N: usize>(&self, actions: [Action; N]) -> Result<[Intended; N], StepError> {
+        let mut intents = self
+            .recorder
+            .intents(&self.step, &actions.iter().collect::<Vec<_>>())?
+            .into_iter();
+        Ok(actions.map(|action| Intended {
+            intent: intents.next().unwrap_or_default(),
+            action,
+        }))
+    }
+
+    /// Sends an action whose intent is journalled, journals the outcome.
+    pub async fn send_intended(&self, intended: Intended) -> Result<Reply, StepError> {
+        if self.cancel.is_cancelled() {
+            return Err(StepError::Cancelled);
+        }
+        self.execute(intended.intent, &intended.action).await
     }
 
     /// Sends what ends a write pause: the undo that stands in the journal beside the action it takes back, or, once the

@@ -10,7 +10,8 @@ mod step;
 
 pub use action::{Action, Call, RdsCall, Reply, ShownAction, Target};
 pub use check::{CheckReport, CheckResult, Verdict};
-pub use context::{Context, Executor, PauseEvent, Progress, Recorder, World};
+pub(crate) use context::millis;
+pub use context::{Context, Executor, Intended, PauseEvent, Progress, Recorder, World};
 pub use facts::{FactKey, Facts};
 pub use plan::{Plan, PlanGate, PlanPhase, PlanStep};
 pub use step::{

@@ -2,6 +2,7 @@
 
 mod cases;
 mod crash;
+mod dead_man;
 mod faults;
 mod guardrails;
 mod on_the_way;

@@ -92,6 +92,11 @@ impl UnderWay {
         }
     }
 
+    /// The process.
+    pub fn pid(&self) -> String {
+        self.child.id().expect("running").to_string()
+    }
+
     /// Reads to the end.
     pub async fn ended(mut self) -> Ended {
         while let Some(line) = self.lines.next_line().await.expect("a line") {
@@ -147,6 +152,14 @@ impl Lab {
     pub fn add_to_profile(&self, text: &str) {
         let before = std::fs::read_to_string(self.profile()).expect("profile");
         std::fs::write(self.profile(), format!("{before}\n{text}\n")).expect("profile");
+    }
+
+    /// Puts an application's password where the tool finds it.
+    pub fn add_password(&self, role: &str) {
+        let path = self.dir().join("passfile");
+        let before = std::fs::read_to_string(&path).expect("passfile");
+        let line = format!("127.0.0.1:*:*:{role}:{}", self.application_password());
+        std::fs::write(&path, format!("{before}{line}\n")).expect("passfile");
     }
 
     fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {

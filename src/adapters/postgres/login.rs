@@ -63,6 +63,20 @@ impl Login {
         }
     }
 
+    /// How another role would log in to the same server: with its line of the same passfile, if there is one.
+    #[must_use]
+    pub fn of_another(self, role: &str) -> Self {
+        let passfile = match self.password {
+            Password::From(PasswordSource::Passfile(path)) | Password::PassfileIfAny(path) => path,
+            _ => None,
+        };
+        Self {
+            user: role.to_owned(),
+            password: Password::PassfileIfAny(passfile),
+            ..self
+        }
+    }
+
     /// A login without TLS, for servers on this machine.
     #[must_use]
     pub fn local(user: &str, password: Password) -> Self {

@@ -132,15 +132,30 @@ impl Postgres {
     }
 
     async fn open(&self, place: &Place, purpose: Option<&str>) -> Result<PgSession, DbError> {
+        let (address, login) = self.reach(place)?;
+        self.open_with(place, purpose, address, login).await
+    }
+
+    fn reach(&self, place: &Place) -> Result<((String, u16), Login), DbError> {
         let reach = self.nodes().get(&place.node).cloned().unwrap_or_default();
         let nowhere = |reason| error::not_connected(place, place.node.as_str(), reason);
-        let (host, port) = reach
+        let address = reach
             .address
             .ok_or_else(|| nowhere("its address is not known yet"))?;
         let login = reach
             .login
             .or_else(|| self.login.clone())
             .ok_or_else(|| nowhere("no login is known for it"))?;
+        Ok((address, login))
+    }
+
+    async fn open_with(
+        &self,
+        place: &Place,
+        purpose: Option<&str>,
+        (host, port): (String, u16),
+        login: Login,
+    ) -> Result<PgSession, DbError> {
         let purpose = purpose.map_or_else(String::new, |purpose| format!(":{purpose}"));
         let opening = Opening {
             place: place.clone(),
@@ -185,6 +200,13 @@ impl Databases for Postgres {
 
     async fn dedicated(&self, place: &Place, purpose: &str) -> Result<Arc<dyn Session>, DbError> {
         Ok(Arc::new(self.open(place, Some(purpose)).await?))
+    }
+
+    async fn login_as(&self, place: &Place, role: &str) -> Result<Arc<dyn Session>, DbError> {
+        let (address, own) = self.reach(place)?;
+        let login = own.of_another(role);
+        let session = self.open_with(place, Some("knock"), address, login).await?;
+        Ok(Arc::new(session))
     }
 
     fn set_address(&self, node: &Node, host: &str, port: u16) {

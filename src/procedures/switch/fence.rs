@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
 use crate::ports::DbErrorKind;
-use crate::runbook::{Action, Context, Facts, PauseEvent, Reply, StepError};
+use crate::runbook::{Action, Context, Facts, Intended, PauseEvent, Reply, StepError};
+
+/// How long a login is tried that ought to be refused.
+const KNOCK_LIMIT: Duration = Duration::from_secs(2);
+/// `invalid_authorization_specification`: what a role without LOGIN is told.
+const NOT_PERMITTED: &str = "28000";
 
 /// How long the end of a write pause is tried again while its server does not answer.
 const INSIST_FOR: Duration = Duration::from_secs(60);
@@ -39,8 +44,12 @@ impl Switch {
     }
 
     /// Takes LOGIN from the roles: one message, one transaction, committed before any session is ended.
-    pub(super) async fn raise_fence(&self, ctx: &Context) -> Result<String, StepError> {
-        ctx.send(&self.fence_action(&ctx.facts())).await?;
+    pub(super) async fn raise_fence(
+        &self,
+        ctx: &Context,
+        fence: Intended,
+    ) -> Result<String, StepError> {
+        ctx.send_intended(fence).await?;
         Ok(format!(
             "{} roles, committed",
             roles_before(ctx, &self.from()).len()
@@ -53,14 +62,18 @@ impl Switch {
 
     /// Ends the roles' sessions again and again until none is left: NOLOGIN keeps new ones out, but one that was just
     /// being let in when it was committed may still appear.
-    pub(super) async fn end_sessions(&self, ctx: &Context) -> Result<String, StepError> {
+    pub(super) async fn end_sessions(
+        &self,
+        ctx: &Context,
+        first: Intended,
+    ) -> Result<String, StepError> {
         let at = self.server(&self.from());
         let look = self.sessions_sql(false);
-        let terminate = self.terminate_action();
         let (mut ended, mut rounds) = (0, 0);
+        let mut reply = ctx.send_intended(first).await?;
         loop {
             rounds += 1;
-            if let Reply::Rows(rows) = ctx.send(&terminate).await? {
+            if let Reply::Rows(rows) = &reply {
                 ended = ended.max(rows.len());
             }
             for _ in 0..50 {
@@ -75,6 +88,7 @@ impl Switch {
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            reply = ctx.send(&self.terminate_action()).await?;
         }
     }
 
@@ -110,6 +124,36 @@ impl Switch {
         );
         ctx.proof(true, &text)?;
         Ok("nobody left who could write".to_owned())
+    }
+
+    /// Tries the fence as each role would: where its password is at hand it must be refused.
+    pub(super) async fn knock(&self, ctx: &Context) -> Result<(), StepError> {
+        let at = self.server(&self.from());
+        let roles = roles_before(ctx, &self.from());
+        let at = &at;
+        let tried = roles.iter().map(|role| async move {
+            let login = ctx.world.databases.login_as(at, role);
+            (role, tokio::time::timeout(KNOCK_LIMIT, login).await)
+        });
+        for (role, answer) in futures_util::future::join_all(tried).await {
+            match answer {
+                Ok(Ok(_)) => {
+                    let text = format!("{role} was let in to {} through the fence", self.from());
+                    ctx.proof(false, &text)?;
+                    return Err(StepError::Stop(text));
+                }
+                Ok(Err(refused)) if refused.is(NOT_PERMITTED) => {
+                    let said = refused.message;
+                    ctx.proof(
+                        true,
+                        &format!("{role} tried to log in to {}: {said}", self.from()),
+                    )?;
+                }
+                // No password at hand, or no answer: what the catalog says of the role has to do.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Gives LOGIN back to exactly those that had it; does nothing when the old side was never fenced.

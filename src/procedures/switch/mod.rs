@@ -5,6 +5,7 @@
 //! everything before it has been applied. Nothing is opened before the sequences are set and the link is stopped, and
 //! until then every way out gives the old side back.
 
+mod dead_man;
 mod drain;
 mod fence;
 mod open;
@@ -82,21 +83,27 @@ impl Switch {
 
     /// The pause up to the point of no return. Any error leads to taking back.
     async fn close(&self, ctx: &Context, pause: &Pause<'_>) -> Result<Lsn, StepError> {
-        pause.part(0, self.raise_fence(ctx)).await?;
-        pause.part(1, self.end_sessions(ctx)).await?;
+        let [fence, terminate] =
+            ctx.intend([self.fence_action(&ctx.facts()), self.terminate_action()])?;
+        pause.part(0, self.raise_fence(ctx, fence)).await?;
+        pause.part(1, self.end_sessions(ctx, terminate)).await?;
         // Proof and drain ask different things of the same moment; GREEN opens only when both hold.
         let mut sequences = Vec::new();
         futures_util::try_join!(
             pause.part(2, self.prove_fence(ctx)),
             pause.part(3, self.drain(ctx, &mut sequences)),
+            self.knock(ctx),
         )?;
         let mut switched_at = Lsn::default();
-        // Asked once more: a session that was being let in when the fence went up may have shown itself only now.
         futures_util::try_join!(
             pause.part(4, self.set_sequences(ctx, &sequences)),
             pause.part(5, self.stop_link(ctx, &mut switched_at)),
-            self.prove_fence(ctx),
+            self.disarm(ctx),
         )?;
+        ctx.pause(PauseEvent::Disarmed)?;
+        // Asked once more: the dead-man switch may have fired at the last moment, and a session that was being let in
+        // when the fence went up may have shown itself only now.
+        self.prove_fence(ctx).await?;
         Ok(switched_at)
     }
 
@@ -129,6 +136,10 @@ impl Switch {
                 self.from(),
                 self.link.direction.name()
             ));
+        }
+        // Where it cannot be ended now it gives LOGIN to roles that have it, and arming anew ends it.
+        if let Err(error) = self.disarm(ctx).await {
+            ctx.log(&format!("the dead-man switch is still armed: {error}"));
         }
         match ctx.facts().get(&SWITCHED_AT.of(self.to().as_str())) {
             Some(_) => ctx.forget(&SWITCHED_AT.of(self.to().as_str())),
@@ -200,7 +211,13 @@ impl Step for Switch {
     }
 
     fn actions(&self, facts: &Facts) -> Vec<Action> {
-        let mut actions = vec![self.fence_action(facts), self.terminate_action()];
+        let before = facts.get(&LOGIN_BEFORE.of(self.from().as_str()));
+        let roles = before.unwrap_or_else(|| self.job.profile.fence.roles.clone());
+        let mut actions = vec![
+            self.dead_man_action(&roles),
+            self.fence_action(facts),
+            self.terminate_action(),
+        ];
         actions.extend(self.fence_row_actions("{token}"));
         actions.extend(self.job.places(&self.to()).iter().map(|at| {
             Action::sql(
@@ -214,6 +231,7 @@ impl Step for Switch {
                 .iter()
                 .map(|at| self.link.disable(at)),
         );
+        actions.push(self.disarm_action());
         actions.push(self.open_action(facts));
         actions.extend(self.redirect_action(facts));
         actions
@@ -222,7 +240,9 @@ impl Step for Switch {
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
+        let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
+        self.tell_armed(&pause, armed)?;
         let closed = self.close(ctx, &pause).await;
         // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.
         let decided = match closed {

@@ -1,6 +1,7 @@
 //! The lab: BLUE with a sample shop, an RDS stand-in that can make GREEN of it, a profile, an endpoint file.
 
 pub mod files;
+mod password;
 mod profile;
 pub mod registry;
 
@@ -226,13 +227,17 @@ impl Passwords {
 }
 
 fn random_password() -> Result<SecretString, RehearsalError> {
+    Ok(hex(&random::<16>()?).into())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], RehearsalError> {
     use std::io::Read as _;
     let source = Path::new("/dev/urandom");
-    let mut bytes = [0; 16];
+    let mut bytes = [0; N];
     std::fs::File::open(source)
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(RehearsalError::io("read", source))?;
-    Ok(hex(&bytes).into())
+    Ok(bytes)
 }
 
 async fn fill(blue: &Cluster, passwords: &Passwords) -> Result<(), RehearsalError> {
@@ -241,7 +246,10 @@ async fn fill(blue: &Cluster, passwords: &Passwords) -> Result<(), RehearsalErro
     for role in APPLICATIONS {
         let sql = Sql::new("ALTER ROLE {role} PASSWORD {password}")
             .ident("role", role)
-            .secret("password", passwords.application.clone());
+            .secret(
+                "password",
+                password::quick_verifier(&passwords.application)?,
+            );
         let wire = sql
             .wire()
             .map_err(|e| RehearsalError::command("making roles", e.to_string()))?;

@@ -25,6 +25,8 @@ pub struct Pause {
     pub sessions_left: Option<u64>,
     /// Bytes still to drain.
     pub bytes_left: Option<u64>,
+    /// When the old side opens by itself, and which side that is, for as long as it would.
+    pub opens_itself: Option<(String, Timestamp)>,
     /// How it ended.
     pub ended: Option<PauseEnd>,
 }
@@ -88,6 +90,7 @@ impl Pause {
                 crossed: false,
                 sessions_left: None,
                 bytes_left: None,
+                opens_itself: None,
                 ended: None,
             });
         } else if let Some(pause) = pause {
@@ -117,6 +120,10 @@ impl Pause {
                 self.sessions_left = Some(*sessions);
                 self.bytes_left = Some(*bytes);
             }
+            PauseEvent::Armed { node, opens_in_ms } => {
+                self.opens_itself = Some((node.clone(), at + Duration::from_millis(*opens_in_ms)));
+            }
+            PauseEvent::Disarmed => self.opens_itself = None,
             PauseEvent::PointOfNoReturn => self.crossed = true,
             PauseEvent::Ended {
                 took_us,

@@ -69,10 +69,16 @@ fn stopwatch(scene: &Scene, pause: &Pause) -> Line<'static> {
             "past the point of no return: GREEN is being opened",
             theme.warn,
         ),
-        None => span(
-            format!("BLUE reopens by itself in {:.1} s", left.as_secs_f64()),
-            theme.text,
-        ),
+        None => match &pause.opens_itself {
+            Some((node, at)) => {
+                let left = elapsed(scene.model.now, *at).as_secs_f64();
+                span(
+                    format!("{node} reopens by itself in {left:.1} s"),
+                    theme.text,
+                )
+            }
+            None => span("not past the point of no return yet", theme.text),
+        },
     });
     Line::from(spans)
 }
