@@ -146,11 +146,17 @@ impl Switch {
                     let said = refused.message;
                     ctx.proof(
                         true,
-                        &format!("{role} tried to log in to {}: {said}", self.from()),
+                        &format!(
+                            "{role} tried to log in to {} and was refused: {said}",
+                            self.from()
+                        ),
                     )?;
                 }
                 // No password at hand, or no answer: what the catalog says of the role has to do.
-                Ok(Err(_)) | Err(_) => {}
+                Ok(Err(error)) => ctx.log(&format!("{role} was not tried: {}", error.message)),
+                Err(_) => ctx.log(&format!(
+                    "{role} was not tried: no answer in {KNOCK_LIMIT:?}"
+                )),
             }
         }
         Ok(())
