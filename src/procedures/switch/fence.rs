@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
-use crate::ports::DbErrorKind;
+use crate::ports::{DbErrorKind, Rows};
 use crate::runbook::{Action, Context, Facts, Intended, PauseEvent, Reply, StepError};
 
 /// How long a login is tried that ought to be refused.
@@ -75,21 +75,35 @@ impl Switch {
             rounds += 1;
             if let Reply::Rows(rows) = &reply {
                 ended = ended.max(rows.len());
+                self.wait_until_gone(ctx, rows).await?;
             }
-            for _ in 0..50 {
-                let left = ctx.read(&at, &look).await?.len();
-                ctx.pause(PauseEvent::Left {
-                    sessions: left as u64,
-                    bytes: 0,
-                })?;
-                if left == 0 {
-                    let s = if rounds == 1 { "" } else { "s" };
-                    return Ok(format!("{ended} sessions, {rounds} round{s}"));
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
+            if ctx.read(&at, &look).await?.is_empty() {
+                let s = if rounds == 1 { "" } else { "s" };
+                return Ok(format!("{ended} sessions, {rounds} round{s}"));
             }
             reply = ctx.send(&self.terminate_action()).await?;
         }
+    }
+
+    /// Waits a moment for sessions that were told to end. Asked by process, which costs a server that is busy ending
+    /// them the least.
+    async fn wait_until_gone(&self, ctx: &Context, told: &Rows) -> Result<(), StepError> {
+        let at = self.server(&self.from());
+        let pids: Vec<String> = told
+            .iter()
+            .map(|row| row.get("pid"))
+            .collect::<Result<_, _>>()?;
+        let left = Sql::new("SELECT count(*) AS left FROM pg_stat_get_activity(NULL) WHERE pid::text = ANY ({pids})")
+            .literals("pids", &pids);
+        for _ in 0..50 {
+            let sessions: u64 = ctx.read(&at, &left).await?.one()?.get("left")?;
+            ctx.pause(PauseEvent::Left { sessions, bytes: 0 })?;
+            if sessions == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// Nobody of the roles can log in, none of their sessions lives, and nobody else is in the databases who might

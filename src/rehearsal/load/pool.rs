@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::rehearsal::lab::files;
 
 /// How often one writer knocks while nobody gets in.
-const KNOCK: Duration = Duration::from_millis(5);
+const KNOCK: Duration = Duration::from_millis(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lets the writers in as the pool of an application server does: while logins are refused one writer knocks and the
