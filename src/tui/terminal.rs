@@ -205,13 +205,23 @@ impl Keyboard {
 impl Drop for Keyboard {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take().filter(|_| !self.events.is_closed()) {
-            // The thread looks at `stop` ten times a second; it cannot have panicked with anything to report.
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // It looks at `stop` ten times a second, unless it waits for the rest of a key that came by halves.
+        for _ in 0..40 {
+            if thread.is_finished() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
+/// What one look for further keys may take. Nothing at all would be too little: crossterm then does not look.
+const LOOK: Duration = Duration::from_millis(1);
+
+// crossterm with `use-dev-tty`: its other source loses a key that comes together with a new size of the terminal.
 fn read_keys(sender: &mpsc::UnboundedSender<Event>, stop: &AtomicBool) {
     let stdin = io::stdin();
     let tenth = Timespec {
@@ -232,7 +242,7 @@ fn read_keys(sender: &mpsc::UnboundedSender<Event>, stop: &AtomicBool) {
         {
             return;
         }
-        while crossterm::event::poll(Duration::ZERO).unwrap_or(false) {
+        while crossterm::event::poll(LOOK).unwrap_or(false) {
             let Ok(event) = crossterm::event::read() else {
                 return;
             };

@@ -251,6 +251,13 @@ fn next(model: &Model, view: &mut View) -> Vec<Effect> {
 }
 
 fn do_step(model: &Model, view: &mut View) -> Vec<Effect> {
+    if view.looks_elsewhere(model) {
+        // Enter must never do a step that is not the one in sight.
+        view.step = None;
+        view.step_scroll = 0;
+        view.say(model.now, "this is the step in hand: Enter does it", false);
+        return Vec::new();
+    }
     view.step = None;
     let Some(gate) = &model.gate else {
         return of_step(model, |step| Intent::Retry { step });

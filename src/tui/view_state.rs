@@ -255,6 +255,13 @@ impl View {
         });
     }
 
+    /// True while a step other than the one in hand is shown.
+    #[must_use]
+    pub fn looks_elsewhere(&self, model: &Model) -> bool {
+        self.step
+            .is_some_and(|at| Some(at) != model.steps.current_place())
+    }
+
     /// The place of the step shown: the one chosen by hand, else the one in hand.
     #[must_use]
     pub fn shown_step(&self, model: &Model) -> Option<usize> {

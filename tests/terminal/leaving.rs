@@ -45,6 +45,19 @@ async fn whatever_ends_the_screen_parks_the_run_and_gives_the_terminal_back() {
     pty.resize(NARROW);
     pty.wait_for("steps done");
     pty.wait_for(GATE);
+    // Each key right behind a new size: none of them may be lost.
+    for width in 81..91 {
+        pty.resize((width, 24));
+        pty.keys("?");
+        pty.wait_for("any other key closes");
+        pty.resize((width, 25));
+        pty.keys("\x1b");
+        pty.wait_until("the help gone", |text| {
+            !text.contains("any other key closes")
+        });
+    }
+    pty.resize(NARROW);
+    pty.wait_for(GATE);
     look_on(&lab);
     pty.keys("q");
     pty.wait_for("Park the run and leave");

@@ -140,3 +140,19 @@ fn a_key_that_does_nothing_says_so() {
     let notice = view.notice.expect("a notice");
     assert!(notice.text.contains("Enter opens it"), "{}", notice.text);
 }
+
+#[test]
+fn enter_does_no_step_that_is_not_in_sight() {
+    let model = played(1);
+    let mut view = View::default();
+    view.refresh(&model);
+    press(&model, &mut view, KeyCode::Up);
+    assert!(view.looks_elsewhere(&model));
+    assert_eq!(press(&model, &mut view, KeyCode::Enter), []);
+    assert!(!view.looks_elsewhere(&model));
+    let step = StepId::new("prepare.publication");
+    assert_eq!(
+        press(&model, &mut view, KeyCode::Enter),
+        [Effect::Send(Intent::Next { step })]
+    );
+}

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 use super::paint::{self, span};
 use crate::tui::keymap::BINDINGS;
 use crate::tui::screens::Scene;
+use crate::tui::view_state::Tab;
 
 /// One line: a passing message, or the keys that do something here.
 pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
@@ -61,6 +62,13 @@ fn keys(scene: &Scene) -> Vec<(&'static str, &'static str)> {
         for key in &mut keys {
             if key.1 == "do this step" || key.1 == "park and leave" {
                 key.1 = "leave";
+            }
+        }
+    }
+    if scene.view.tab == Tab::Steps && scene.view.looks_elsewhere(scene.model) {
+        for key in &mut keys {
+            if key.1 == "do this step" {
+                key.1 = "to the step in hand";
             }
         }
     }
