@@ -1,5 +1,4 @@
 -- The sample shop: a schema with what makes upgrades interesting.
-CREATE EXTENSION pg_trgm;
 CREATE SCHEMA shop AUTHORIZATION shop_owner;
 CREATE SCHEMA "Back Office" AUTHORIZATION shop_owner;
 SET ROLE shop_owner;
@@ -21,7 +20,6 @@ CREATE TABLE shop.customer (
     preferences jsonb NOT NULL DEFAULT '{}',
     joined timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX customer_name_trgm ON shop.customer USING gin (name gin_trgm_ops);
 CREATE INDEX customer_preferences ON shop.customer USING gin (preferences jsonb_path_ops);
 
 CREATE TABLE shop.product (

@@ -237,6 +237,14 @@ pub struct LabUp {
     #[arg(long, value_name = "N")]
     pub load: Option<usize>,
 
+    /// BLUE's major version
+    #[arg(long, value_name = "MAJOR", default_value_t = 15)]
+    pub from: u32,
+
+    /// GREEN's major version
+    #[arg(long, value_name = "MAJOR", default_value_t = 17)]
+    pub to: u32,
+
     /// PostgreSQL installations to use (bin folders; repeatable), beside those found on the machine
     #[arg(long = "pg-bin", value_name = "DIR")]
     pub pg_bin: Vec<PathBuf>,

@@ -29,6 +29,7 @@ const WRITER_PAUSE: Duration = Duration::from_millis(2);
 #[derive(Serialize, Deserialize)]
 struct Wish {
     load: usize,
+    majors: (u32, u32),
     pg_bin: Vec<PathBuf>,
 }
 
@@ -74,6 +75,7 @@ async fn up(args: &LabUp) -> Ended {
     };
     let wish = Wish {
         load: args.load.unwrap_or(0),
+        majors: (args.from, args.to),
         pg_bin: args.pg_bin.clone(),
     };
     to.write_all(format!("{}\n", serde_json::to_string(&wish)?).as_bytes())
@@ -123,6 +125,7 @@ async fn serve(args: &LabServe) -> Ended {
     let wish: Wish = serde_json::from_str(&lines.next_line().await?.unwrap_or_default())?;
     let mut options = LabOptions::new(&args.dir)?;
     options.pg_bin.clone_from(&wish.pg_bin);
+    options.majors = wish.majors;
     let say = |words: &str| tell(&Told::Say(words.to_owned()));
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move { while hangup.recv().await.is_some() {} });

@@ -42,6 +42,20 @@ impl Install {
         self.tool(name).is_file()
     }
 
+    /// True when it holds this extension, in one of the places where builds keep them.
+    #[must_use]
+    pub fn has_extension(&self, name: &str) -> bool {
+        let debian = format!("/usr/share/postgresql/{}/extension", self.version.major());
+        let beside = |folder: &str| self.bin.join("..").join(folder);
+        [
+            beside("share/postgresql/extension"),
+            beside("share/extension"),
+            debian.into(),
+        ]
+        .iter()
+        .any(|folder| folder.join(format!("{name}.control")).is_file())
+    }
+
     /// True when it can take part in `pg_upgrade`, as the old or the new side.
     #[must_use]
     pub fn can_upgrade(&self) -> bool {

@@ -1,11 +1,14 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
+mod bad_days;
 mod cases;
 mod crash;
 mod dead_man;
 mod faults;
 mod guardrails;
+mod hostile;
 mod on_the_way;
+mod pairs;
 mod pause;
 mod proxy;
 mod refusals;

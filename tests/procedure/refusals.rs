@@ -16,12 +16,10 @@ async fn nothing_is_changed_where_the_servers_are_not_ready() {
     assert!(!refused.said.contains("a-wrong-one"), "{}", refused.said);
     std::fs::write(&passfile, &right).expect("passfile");
 
-    lab.ask(
-        BLUE,
-        "billing",
-        "CREATE PUBLICATION greenlight FOR TABLE billing.invoice",
-    )
-    .await;
+    let foreign = "CREATE PUBLICATION greenlight FOR TABLE billing.invoice; \
+        COMMENT ON PUBLICATION greenlight IS 'greenlight run 0a1b2c'; SELECT lo_create(0)";
+    lab.ask(BLUE, "billing", foreign).await;
+    lab.ask(BLUE, "shop", "CREATE SCHEMA greenlight").await;
     lab.ask(BLUE, "shop", "CREATE TABLE shop.keyless (x int)")
         .await;
     let refused = lab
@@ -29,21 +27,27 @@ async fn nothing_is_changed_where_the_servers_are_not_ready() {
         .await
         .with(PARKED)
         .saying("preflight.checks  ✘ failed");
-    refused.saying("keyless");
-    assert_eq!(lab.left_over(BLUE).await, ["publication greenlight"]);
+    refused
+        .saying("keyless")
+        .saying("publication greenlight (greenlight run 0a1b2c)")
+        .saying("schema greenlight (it carries no comment)")
+        .saying("large-objects on BLUE · billing");
+    let theirs = ["schema greenlight", "publication greenlight"];
+    assert_eq!(lab.left_over(BLUE).await, theirs);
 
-    lab.ask(BLUE, "shop", "DROP TABLE shop.keyless").await;
-    let ended = lab.run(&TO_THE_CUTOVER).await.with(PARKED);
-    let ours = lab.left_over(BLUE).await;
-    assert!(!ended.said.contains("build.snapshot  ▶"), "{}", ended.said);
-    let foreign = lab
-        .ask(
-            BLUE,
-            "billing",
-            "SELECT puballtables FROM pg_publication WHERE pubname = 'greenlight'",
-        )
+    lab.ask(
+        BLUE,
+        "shop",
+        "DROP TABLE shop.keyless; DROP SCHEMA greenlight",
+    )
+    .await;
+    lab.ask(BLUE, "billing", "DROP PUBLICATION greenlight")
         .await;
-    assert_eq!(foreign, ["f"], "{ours:?}");
+    lab.add_to_profile("[checks]\nacknowledge = [\"large-objects\"]");
+    let ended = lab.run(&[]).await.with(PARKED);
+    let ended = ended
+        .saying("acknowledged in the profile: large-objects")
+        .saying("build.snapshot  waits for Enter");
 
     for secret in lab.secrets() {
         assert!(!ended.said.contains(&secret), "a secret was printed");

@@ -113,6 +113,10 @@ impl UnderWay {
 
 impl Lab {
     pub async fn up(writers: usize) -> Self {
+        Self::up_with(writers, &[]).await
+    }
+
+    pub async fn up_with(writers: usize, options: &[&str]) -> Self {
         let scratch = tempfile::Builder::new()
             .prefix("gl-run-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -122,6 +126,7 @@ impl Lab {
             .args(["lab", "up", "--json", "--load", &writers.to_string()])
             .arg("--dir")
             .arg(scratch.path().join("lab"))
+            .args(options)
             .output()
             .await
             .expect("greenlight");
@@ -373,6 +378,23 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{node} {database}: {last:?}, not {answer:?}: {sql}");
+    }
+
+    /// A server's postmaster, and the processes it has started.
+    pub fn processes(&self, node: &str) -> Vec<u32> {
+        let folder = format!("rds/i/shop-{}/data/postmaster.pid", node.to_lowercase());
+        let text = std::fs::read_to_string(self.dir().join(folder)).expect("a server");
+        let postmaster = text.lines().next().expect("a line").trim().to_owned();
+        let parent = |pid: u32| -> Option<String> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let (_, rest) = stat.rsplit_once(") ")?;
+            rest.split_whitespace().nth(1).map(str::to_owned)
+        };
+        let all = std::fs::read_dir("/proc").expect("proc").flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let children = pids.filter(|pid| parent(*pid).as_ref() == Some(&postmaster));
+        let first = postmaster.parse().expect("a process");
+        std::iter::once(first).chain(children).collect()
     }
 
     /// The first column of what a superuser is answered.

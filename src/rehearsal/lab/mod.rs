@@ -105,7 +105,11 @@ impl Lab {
         say(&format!("starting BLUE, PostgreSQL {}", old.version));
         let blue = stand_in.instance_builder(BLUE, &old)?.start().await?;
         say("filling the shop");
-        fill(&blue, &passwords).await?;
+        let extension = [&old, &new].iter().all(|i| i.has_extension("pg_trgm"));
+        if !extension {
+            say("the shop goes without pg_trgm: not all of these builds hold it");
+        }
+        fill(&blue, &passwords, extension).await?;
         let address = ("127.0.0.1", blue.port());
         let application = url(
             "shop_app",
@@ -240,7 +244,11 @@ fn random<const N: usize>() -> Result<[u8; N], RehearsalError> {
     Ok(bytes)
 }
 
-async fn fill(blue: &Cluster, passwords: &Passwords) -> Result<(), RehearsalError> {
+async fn fill(
+    blue: &Cluster,
+    passwords: &Passwords,
+    extension: bool,
+) -> Result<(), RehearsalError> {
     blue.sql("postgres", include_str!("../../../assets/lab/roles.sql"))
         .await?;
     for role in APPLICATIONS {
@@ -266,6 +274,10 @@ async fn fill(blue: &Cluster, passwords: &Passwords) -> Result<(), RehearsalErro
     ] {
         blue.sql(database, schema).await?;
         blue.sql(database, load).await?;
+    }
+    if extension {
+        let trgm = include_str!("../../../assets/lab/trgm.sql");
+        blue.sql("shop", trgm).await?;
     }
     Ok(())
 }
