@@ -101,17 +101,7 @@ fn words(found: &Comparison) -> String {
             skipped.schema, skipped.name, skipped.why
         ));
     }
-    let unequal = found.tables.iter().filter(|table| !table.equal).count();
-    let rows: u64 = found.tables.iter().map(|table| table.rows_blue).sum();
-    lines.push(format!(
-        "{} tables, {rows} rows on BLUE compared: {}",
-        found.tables.len(),
-        if found.equal {
-            "all equal".to_owned()
-        } else {
-            format!("{unequal} tables not equal")
-        }
-    ));
+    lines.push(found.line());
     lines.join("\n") + "\n"
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::domain::PgVersion;
 use crate::ports::{DbError, ValueError};
 
@@ -33,6 +35,11 @@ pub enum InspectError {
     /// The data compare cannot go on.
     #[error("comparing the data: {0}")]
     Compare(String),
+    /// It took longer than it may.
+    #[error(
+        "comparing the data: it was not done within {0:?}, the limit, and was given up; give it more time, or fewer tables"
+    )]
+    TooLong(Duration),
     /// It was asked to stop.
     #[error("stopped as asked")]
     Stopped,

@@ -12,7 +12,7 @@ pub mod sequences;
 
 pub use aside::Aside;
 pub use catalog::{DiffOptions, diff};
-pub use compare::{CompareOptions, CompareWatcher, Comparison, TableComparison, compare};
+pub use compare::{CompareOptions, CompareWatcher, Comparer, Comparison, TableComparison, compare};
 pub use conflict::{ApplyErrors, Standing};
 pub use diff::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 pub use error::InspectError;

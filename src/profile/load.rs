@@ -65,6 +65,7 @@ fn read(
     let budgets = sections::budgets(&root.section("budgets"));
     let thresholds = sections::thresholds(&root.section("thresholds"));
     let acknowledged = sections::acknowledged(&root.section("checks"));
+    let compare = sections::compare(&root.section("compare"));
     let hooks = sections::hooks(&root.section("hooks"));
     let names = sections::names(&root.section("names"));
     let blue_after = sections::finish(&root.section("finish"));
@@ -92,6 +93,7 @@ fn read(
         acknowledged,
         budgets,
         thresholds,
+        compare,
         hooks,
         names,
         blue_after,
@@ -171,7 +173,7 @@ mod tests {
             sections
                 .iter()
                 .chain(&["checks", "thresholds", "hooks.redirect", "names", "finish"]);
-        for name in sections.chain(&["", "hooks.notify"]) {
+        for name in sections.chain(&["", "hooks.notify", "compare"]) {
             let key = if name.is_empty() {
                 "zzz".to_owned()
             } else {

@@ -36,6 +36,8 @@ pub struct Profile {
     pub budgets: Budgets,
     /// When a guardrail trips.
     pub thresholds: Thresholds,
+    /// The data compare.
+    pub compare: Compare,
     /// Commands of the operator's own.
     pub hooks: Hooks,
     /// Names of what the tool creates.
@@ -257,6 +259,44 @@ pub struct Thresholds {
     pub lag_growing: Duration,
     /// How often the schema is read whole, to see whether it changed.
     pub schema_every: Duration,
+}
+
+/// The data compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compare {
+    /// When the run compares all data.
+    pub when: CompareWhen,
+    /// Sessions on each side.
+    pub sessions: usize,
+    /// What one compare of all data may take.
+    pub limit: Duration,
+    /// What it may take of the write pause to compare once more the tables that were written to; `None` spends nothing.
+    pub in_pause: Option<Duration>,
+}
+
+/// When a run compares all data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CompareWhen {
+    /// Before the cutover and after.
+    #[default]
+    Both,
+    /// Before the cutover only.
+    Before,
+    /// After the cutover only.
+    After,
+    /// Not at all.
+    Never,
+}
+
+impl Default for Compare {
+    fn default() -> Self {
+        Self {
+            when: CompareWhen::Both,
+            sessions: 4,
+            limit: Duration::from_secs(4 * 3600),
+            in_pause: None,
+        }
+    }
 }
 
 /// A command of the operator's own.

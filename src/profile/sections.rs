@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::read::{At, Section, suggestion};
 use super::schema::{
-    ACKNOWLEDGEABLE, BlueAfter, Budgets, Connection, Fence, Green, Hook, Hooks, Names,
-    PasswordSource, Rds, Replication, Route, ServerAddress, SslMode, Thresholds,
+    ACKNOWLEDGEABLE, BlueAfter, Budgets, Compare, CompareWhen, Connection, Fence, Green, Hook,
+    Hooks, Names, PasswordSource, Rds, Replication, Route, ServerAddress, SslMode, Thresholds,
 };
 use super::validate;
 use crate::domain::{ByteSize, PgVersion};
@@ -317,6 +317,29 @@ pub(super) fn thresholds(section: &Section<'_>) -> Thresholds {
     };
     section.finish();
     thresholds
+}
+
+pub(super) fn compare(section: &Section<'_>) -> Compare {
+    let when = [
+        ("both", CompareWhen::Both),
+        ("before", CompareWhen::Before),
+        ("after", CompareWhen::After),
+        ("never", CompareWhen::Never),
+    ];
+    let default = Compare::default();
+    let in_pause = section.has("in_pause");
+    let compare = Compare {
+        when: section
+            .choice("when", &when)
+            .map_or(default.when, |at| at.value),
+        sessions: section
+            .whole("sessions", (1, 64))
+            .unwrap_or(default.sessions),
+        limit: section.duration("limit", default.limit).value,
+        in_pause: in_pause.then(|| section.duration("in_pause", SECOND).value),
+    };
+    section.finish();
+    compare
 }
 
 /// Checks that the operator has taken care of.

@@ -112,7 +112,11 @@ fn objects(model: &Model, rows: &[usize]) -> String {
 fn data(model: &Model, rows: &[usize]) -> String {
     let row = |at: &usize| {
         let table = &model.data.tables[*at];
-        let equal = if table.equal { "equal" } else { "differs" };
+        let equal = match (table.equal, table.open) {
+            (true, _) => "equal",
+            (false, true) => "open",
+            (false, false) => "differs",
+        };
         vec![
             table.name.clone(),
             table.blue.to_string(),

@@ -3,6 +3,7 @@
 mod bad_days;
 mod cases;
 mod crash;
+mod data;
 mod dead_man;
 mod faults;
 mod guardrails;

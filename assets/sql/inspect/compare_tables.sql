@@ -21,6 +21,7 @@ SELECT n.nspname AS schema,
          WHERE p.leaf = c.oid) AS root,
        greatest(c.relpages, 0)::bigint * current_setting('block_size')::bigint AS bytes,
        greatest(c.reltuples::bigint, 0) AS estimate,
+       pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) AS writes,
        coalesce((
            SELECT json_agg(json_build_object(
                       'name', a.attname,

@@ -39,6 +39,7 @@ struct Table {
     root: Option<Name>,
     bytes: u64,
     estimate: u64,
+    writes: u64,
     columns: Vec<Column>,
     keys: Vec<Vec<String>>,
 }
@@ -60,6 +61,8 @@ pub(super) struct Plan {
     pub bytes: u64,
     /// The larger side's rows, as the statistics have it.
     pub estimate: u64,
+    /// Rows written since the servers began to count, both sides together.
+    pub writes: u64,
     /// What speaks against equality before a row is read.
     pub problem: Option<String>,
     /// False where a side lacks the table.
@@ -152,6 +155,7 @@ fn read(rows: &Rows) -> Result<BTreeMap<Name, Table>, ValueError> {
                 .transpose()?,
             bytes: row.get("bytes")?,
             estimate: row.get("estimate")?,
+            writes: row.opt("writes")?.unwrap_or(0),
             columns: json(&row.get::<String>("columns")?, "columns")?,
             keys: json(&row.get::<String>("keys")?, "keys")?,
         };
@@ -212,7 +216,8 @@ fn plan((schema, name): Name, sides: [Option<&Table>; 2]) -> Plan {
         key: Vec::new(),
         ordered: 0,
         bytes: some.clone().map(|table| table.bytes).max().unwrap_or(0),
-        estimate: some.map(|table| table.estimate).max().unwrap_or(0),
+        estimate: some.clone().map(|table| table.estimate).max().unwrap_or(0),
+        writes: some.map(|table| table.writes).sum(),
         problem: None,
         on,
     };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -130,18 +131,23 @@ impl Search<'_> {
 
     /// BLUE's and GREEN's sums of each range.
     pub(super) async fn sums(&self, spans: &[Span]) -> Result<Vec<(Sum, Sum)>, InspectError> {
-        let rounds = spans.chunks(SPANS_A_ROUND).map(async |round| {
-            let asked: Vec<Sql> = round.iter().map(|span| self.statements.sum(span)).collect();
-            let (blue, green) = self.ask(&asked).await?;
-            let sums = blue
-                .iter()
-                .zip(&green)
-                .map(|(blue, green)| Ok((chunks::sum(blue)?, chunks::sum(green)?)));
-            sums.collect::<Result<Vec<_>, ValueError>>()
-                .map_err(InspectError::answer(PURPOSE))
-        });
+        let rounds: Vec<_> = spans
+            .chunks(SPANS_A_ROUND)
+            .map(|round| self.round(round).boxed())
+            .collect();
         let done: Vec<Vec<_>> = stream::iter(rounds).buffered(ROUNDS).try_collect().await?;
         Ok(done.into_iter().flatten().collect())
+    }
+
+    async fn round(&self, spans: &[Span]) -> Result<Vec<(Sum, Sum)>, InspectError> {
+        let asked: Vec<Sql> = spans.iter().map(|span| self.statements.sum(span)).collect();
+        let (blue, green) = self.ask(&asked).await?;
+        let sums = blue
+            .iter()
+            .zip(&green)
+            .map(|(blue, green)| Ok((chunks::sum(blue)?, chunks::sum(green)?)));
+        sums.collect::<Result<Vec<_>, ValueError>>()
+            .map_err(InspectError::answer(PURPOSE))
     }
 
     /// The rows that differ within `spans` of a table of `rows` rows; true when there are more than are asked for.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use repair::script;
 pub use result::{Comparison, RowDifference, RowVerdict, SkippedTable, TableComparison};
-pub use run::compare;
+pub use run::{Comparer, compare};
 
 const PURPOSE: &str = "comparing the data";
 

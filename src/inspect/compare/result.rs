@@ -39,6 +39,10 @@ pub struct TableComparison {
     /// Rows that changed whenever they were looked at, so that nothing can be said about them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub undecided: u64,
+    /// Rows written since the servers began to count, both sides together, when the compare began: another number later
+    /// means that the table has been written to.
+    #[serde(default)]
+    pub writes: u64,
     /// Why the table could not be compared, or not whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -79,6 +83,24 @@ pub struct SkippedTable {
     pub name: String,
     /// Why.
     pub why: String,
+}
+
+impl Comparison {
+    /// One line for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let rows: u64 = self.tables.iter().map(|table| table.rows_blue).sum();
+        let unequal = self.tables.iter().filter(|table| !table.equal).count();
+        let verdict = if unequal == 0 {
+            "all equal".to_owned()
+        } else {
+            format!("{unequal} not equal")
+        };
+        format!(
+            "{} tables, {rows} rows on BLUE compared: {verdict}",
+            self.tables.len()
+        )
+    }
 }
 
 impl TableComparison {

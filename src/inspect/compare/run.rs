@@ -1,6 +1,9 @@
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{join, try_join};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::catalog::{self, Plan, Tables};
@@ -26,83 +29,145 @@ const WIDE_ROW: u64 = 1_000;
 /// Asked to stop, or past its limit, it cancels what runs on the servers and gives an error.
 pub async fn compare(
     databases: &dyn Databases,
-    (blue, green): (&Place, &Place),
+    places: (&Place, &Place),
     options: &CompareOptions,
     watch: &dyn CompareWatcher,
 ) -> Result<Comparison, InspectError> {
-    let open = |place| Pool::open(databases, place, options.sessions, options.statement_limit);
-    let (blue, green) = futures_util::future::try_join(open(blue), open(green)).await?;
-    let sides = Sides { blue, green };
-    let stopped = async {
-        while !watch.stopped() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let ended = tokio::select! {
-        found = whole(&sides, options, watch) => return found,
-        () = stopped => InspectError::Stopped,
-        () = tokio::time::sleep(options.limit) => InspectError::Compare(format!(
-            "it was not done within {:?}, the limit, and was given up; give it more time, or fewer tables",
-            options.limit
-        )),
-    };
-    futures_util::future::join(sides.blue.cancel(), sides.green.cancel()).await;
-    Err(ended)
+    Comparer::open(databases, places, options)
+        .await?
+        .run(watch)
+        .await
 }
 
-async fn whole(
-    sides: &Sides,
-    options: &CompareOptions,
-    watch: &dyn CompareWatcher,
-) -> Result<Comparison, InspectError> {
-    settle_sessions(sides).await?;
-    let link = Link::find(
-        sides.blue.first(),
-        sides.green.first(),
-        options.marker_limit,
-    )
-    .await?;
-    let mut tables = tables(sides, options).await?;
-    // The largest first, so that no long one is left for the end.
-    tables
-        .plans
-        .sort_by_key(|plan| std::cmp::Reverse(plan.bytes));
-    let total: u64 = tables.plans.iter().map(|plan| plan.bytes).sum();
-    let (done, count) = (AtomicU64::new(0), tables.plans.len());
-    let each = tables.plans.iter().enumerate().map(async |(at, plan)| {
-        watch.progress(
-            &format!(
-                "{}.{} ({} of {count}), {} of {} compared",
-                plan.schema,
-                plan.name,
-                at + 1,
-                human_bytes(done.load(Ordering::Relaxed)),
-                human_bytes(total)
-            ),
-            Some(done.load(Ordering::Relaxed) as f64 / total.max(1) as f64),
-        );
-        let search = Search {
+/// A compare ready to run: its sessions are open, its tables known.
+pub struct Comparer {
+    sides: Sides,
+    link: Option<Link>,
+    tables: Tables,
+    options: CompareOptions,
+}
+
+impl Comparer {
+    /// Opens the sessions of both sides, proves that they hash alike, and reads which tables there are.
+    pub async fn open(
+        databases: &dyn Databases,
+        (blue, green): (&Place, &Place),
+        options: &CompareOptions,
+    ) -> Result<Self, InspectError> {
+        let open = |place| Pool::open(databases, place, options.sessions, options.statement_limit);
+        let (blue, green) = try_join(open(blue), open(green)).await?;
+        let sides = Sides { blue, green };
+        settle_sessions(&sides).await?;
+        let link = Link::find(
+            sides.blue.first(),
+            sides.green.first(),
+            options.marker_limit,
+        )
+        .await?;
+        let mut tables = tables(&sides, options).await?;
+        // The largest first, so that no long one is left for the end.
+        tables.plans.sort_by_key(|plan| Reverse(plan.bytes));
+        Ok(Self {
             sides,
-            link: link.as_ref(),
-            options,
+            link,
+            tables,
+            options: options.clone(),
+        })
+    }
+
+    /// The same for two sides of which neither is written to, whatever link there is: nothing is waited for. Only what
+    /// has been written to since `before`, or stayed open then; the smallest table first, since time is short.
+    #[must_use]
+    pub fn at_rest(mut self, before: &Comparison) -> Self {
+        self.link = None;
+        let plans = &mut self.tables.plans;
+        plans.reverse();
+        plans.retain(|plan| {
+            let known = before
+                .tables
+                .iter()
+                .find(|table| (&table.schema, &table.name) == (&plan.schema, &plan.name));
+            known.is_none_or(|table| table.undecided > 0 || table.writes != plan.writes)
+        });
+        self
+    }
+
+    /// Compares.
+    pub async fn run(&self, watch: &dyn CompareWatcher) -> Result<Comparison, InspectError> {
+        let stopped = async {
+            while !watch.stopped() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let ended = tokio::select! {
+            found = self.whole(watch) => return found,
+            () = stopped => InspectError::Stopped,
+            () = tokio::time::sleep(self.options.limit) => InspectError::TooLong(self.options.limit),
+        };
+        join(self.sides.blue.cancel(), self.sides.green.cancel()).await;
+        Err(ended)
+    }
+
+    async fn whole(&self, watch: &dyn CompareWatcher) -> Result<Comparison, InspectError> {
+        let progress = Progress {
             watch,
-            statements: Statements::new(plan, options.strict_text),
+            done: AtomicU64::new(0),
+            total: self.tables.plans.iter().map(|plan| plan.bytes).sum(),
+        };
+        let plans = self.tables.plans.iter().enumerate();
+        let each: Vec<_> = plans
+            .map(|(at, plan)| self.one(at + 1, plan, &progress).boxed())
+            .collect();
+        let mut compared: Vec<TableComparison> = stream::iter(each)
+            .buffer_unordered(self.options.sessions.max(1))
+            .try_collect()
+            .await?;
+        compared.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        Ok(Comparison {
+            equal: compared.iter().all(|table| table.equal),
+            tables: compared,
+            skipped: self.tables.skipped.clone(),
+        })
+    }
+}
+
+impl Comparer {
+    async fn one(
+        &self,
+        at: usize,
+        plan: &Plan,
+        progress: &Progress<'_>,
+    ) -> Result<TableComparison, InspectError> {
+        let done = progress.done.load(Ordering::Relaxed);
+        let text = format!(
+            "{}.{} ({at} of {}), {} of {} compared",
+            plan.schema,
+            plan.name,
+            self.tables.plans.len(),
+            human_bytes(done),
+            human_bytes(progress.total)
+        );
+        let share = done as f64 / progress.total.max(1) as f64;
+        progress.watch.progress(&text, Some(share));
+        let search = Search {
+            sides: &self.sides,
+            link: self.link.as_ref(),
+            options: &self.options,
+            watch: progress.watch,
+            statements: Statements::new(plan, self.options.strict_text),
         };
         let found = table(&search, plan).await?;
-        done.fetch_add(plan.bytes, Ordering::Relaxed);
-        watch.table(&found);
-        Ok::<_, InspectError>(found)
-    });
-    let mut compared: Vec<TableComparison> = stream::iter(each)
-        .buffer_unordered(options.sessions.max(1))
-        .try_collect()
-        .await?;
-    compared.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
-    Ok(Comparison {
-        equal: compared.iter().all(|table| table.equal),
-        tables: compared,
-        skipped: tables.skipped,
-    })
+        progress.done.fetch_add(plan.bytes, Ordering::Relaxed);
+        progress.watch.table(&found);
+        Ok(found)
+    }
+}
+
+/// How far a compare is, bytes.
+struct Progress<'a> {
+    watch: &'a dyn CompareWatcher,
+    done: AtomicU64,
+    total: u64,
 }
 
 /// Makes both servers write values alike, and proves that they hash alike.
@@ -127,7 +192,7 @@ async fn settle_sessions(sides: &Sides) -> Result<(), InspectError> {
         "SET extra_float_digits = {digits}; SET lc_monetary = 'C'; SET default_transaction_read_only = on",
     )
     .number("digits", digits);
-    futures_util::future::try_join(sides.blue.set(&settings), sides.green.set(&settings)).await?;
+    try_join(sides.blue.set(&settings), sides.green.set(&settings)).await?;
     let test = Sql::new(include_str!(
         "../../../assets/sql/inspect/compare_self_test.sql"
     ));
@@ -147,7 +212,7 @@ async fn settle_sessions(sides: &Sides) -> Result<(), InspectError> {
 }
 
 async fn both(sides: &Sides, sql: &Sql) -> Result<(Rows, Rows), InspectError> {
-    futures_util::future::try_join(sides.blue.query(sql), sides.green.query(sql))
+    try_join(sides.blue.query(sql), sides.green.query(sql))
         .await
         .map_err(InspectError::database(PURPOSE))
 }
@@ -159,7 +224,7 @@ async fn tables(sides: &Sides, options: &CompareOptions) -> Result<Tables, Inspe
             .await
             .map_err(InspectError::database(PURPOSE))
     };
-    let (blue, green) = futures_util::future::try_join(ask(&sides.blue), ask(&sides.green)).await?;
+    let (blue, green) = try_join(ask(&sides.blue), ask(&sides.green)).await?;
     catalog::pair(&blue, &green, options)
 }
 
@@ -168,6 +233,7 @@ async fn table(search: &Search<'_>, plan: &Plan) -> Result<TableComparison, Insp
     let mut result = TableComparison {
         schema: plan.schema.clone(),
         name: plan.name.clone(),
+        writes: plan.writes,
         problem: plan.problem.clone(),
         ..TableComparison::default()
     };

@@ -226,6 +226,7 @@ mod tests {
             ordered: 2,
             bytes: 0,
             estimate: 0,
+            writes: 0,
             problem: None,
             on: [true, true],
         }

@@ -5,6 +5,7 @@
 mod accept;
 pub mod build;
 mod catch_up;
+mod data;
 mod finish;
 mod green;
 mod link_steps;
@@ -23,6 +24,7 @@ use super::job::{Direction, Job};
 use super::switch::{SWITCHED_AT, Switch};
 use crate::checks::known::START_LSN;
 use crate::domain::Node;
+use crate::profile::CompareWhen;
 use crate::runbook::{Danger, Gate, Phase, Risk, Runbook, Step, StepId, StepInfo, Undo};
 
 /// The whole procedure for one job.
@@ -102,28 +104,32 @@ fn catch_up(job: &Arc<Job>) -> Phase {
          earlier applies the last commit twice, later loses one.",
     )
     .gate(Gate::Enter);
-    phase(
-        "catch-up",
-        "Catch up",
-        vec![
-            Box::new(link_steps::Subscribe::new(
-                job,
-                Direction::Forward,
-                subscribe,
-            )),
-            Box::new(preflight::Checks::green_built(job)),
-            Box::new(objects::CompareObjects::new(job)),
-            Box::new(link_steps::Enable::new(
-                job,
-                Direction::Forward,
-                START_LSN,
-                enable,
-            )),
-            Box::new(catch_up::CatchUp::new(job)),
-            Box::new(maintain::Maintain::new(job)),
-            Box::new(prepare::Slots::reverse(job)),
-        ],
-    )
+    let mut steps: Vec<Box<dyn Step>> = vec![
+        Box::new(link_steps::Subscribe::new(
+            job,
+            Direction::Forward,
+            subscribe,
+        )),
+        Box::new(preflight::Checks::green_built(job)),
+        Box::new(objects::CompareObjects::new(job)),
+        Box::new(link_steps::Enable::new(
+            job,
+            Direction::Forward,
+            START_LSN,
+            enable,
+        )),
+        Box::new(catch_up::CatchUp::new(job)),
+        Box::new(maintain::Maintain::new(job)),
+    ];
+    if matches!(
+        job.profile.compare.when,
+        CompareWhen::Both | CompareWhen::Before
+    ) {
+        steps.push(Box::new(data::CompareData::before(job)));
+    }
+    // After what may take hours: from here on it keeps WAL on GREEN.
+    steps.push(Box::new(prepare::Slots::reverse(job)));
+    phase("catch-up", "Catch up", steps)
 }
 
 fn cutover(job: &Arc<Job>) -> Switch {
@@ -194,24 +200,33 @@ fn way_back(job: &Arc<Job>) -> Phase {
         "Its origin is where GREEN's log stood when BLUE's last change had been applied and nothing of GREEN's own had been \
          written: earlier would send BLUE its own rows back.",
     );
-    phase(
-        "way-back",
-        "Open the way back",
-        vec![
-            Box::new(link_steps::Subscribe::new(
-                job,
-                Direction::Reverse,
-                subscribe,
-            )),
-            Box::new(link_steps::Enable::new(
-                job,
-                Direction::Reverse,
-                SWITCHED_AT.of(Node::green().as_str()),
-                enable,
-            )),
-            Box::new(accept::ProveReverse::new(job)),
-        ],
-    )
+    let compare = after(
+        "way-back.compare",
+        "Compare data again",
+        "Every row, while applications write to GREEN and BLUE follows. A row that was wrong on GREEN and has been written \
+         again since the cutover is no longer to be told: BLUE got it back as GREEN has it.",
+    );
+    let mut steps: Vec<Box<dyn Step>> = vec![
+        Box::new(link_steps::Subscribe::new(
+            job,
+            Direction::Reverse,
+            subscribe,
+        )),
+        Box::new(link_steps::Enable::new(
+            job,
+            Direction::Reverse,
+            SWITCHED_AT.of(Node::green().as_str()),
+            enable,
+        )),
+        Box::new(accept::ProveReverse::new(job)),
+    ];
+    if matches!(
+        job.profile.compare.when,
+        CompareWhen::Both | CompareWhen::After
+    ) {
+        steps.push(Box::new(data::CompareData::after(job, compare)));
+    }
+    phase("way-back", "Open the way back", steps)
 }
 
 fn finish(job: &Arc<Job>) -> Phase {

@@ -9,6 +9,7 @@ mod dead_man;
 mod drain;
 mod fence;
 mod open;
+mod recheck;
 mod sequences;
 
 pub(crate) use fence::{login, nologin};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use self::recheck::Recheck;
 use super::job::{Direction, Job};
 use super::link::Link;
 use crate::domain::{Lsn, Node, Place, Sql};
@@ -82,7 +84,12 @@ impl Switch {
     }
 
     /// The pause up to the point of no return. Any error leads to taking back.
-    async fn close(&self, ctx: &Context, pause: &Pause<'_>) -> Result<Lsn, StepError> {
+    async fn close(
+        &self,
+        ctx: &Context,
+        pause: &Pause<'_>,
+        recheck: &Recheck,
+    ) -> Result<Lsn, StepError> {
         let [fence, terminate] =
             ctx.intend([self.fence_action(&ctx.facts()), self.terminate_action()])?;
         pause.part(0, self.raise_fence(ctx, fence)).await?;
@@ -94,6 +101,8 @@ impl Switch {
             pause.part(3, self.drain(ctx, &mut sequences)),
             self.knock(ctx),
         )?;
+        // While the dead-man switch is still armed.
+        self.recheck(ctx, recheck).await?;
         let mut switched_at = Lsn::default();
         futures_util::try_join!(
             pause.part(4, self.set_sequences(ctx, &sequences)),
@@ -240,10 +249,11 @@ impl Step for Switch {
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
+        let recheck = self.prepare_recheck(ctx).await;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
         self.tell_armed(&pause, armed)?;
-        let closed = self.close(ctx, &pause).await;
+        let closed = self.close(ctx, &pause, &recheck).await;
         // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.
         let decided = match closed {
             Ok(at) if pause.left() > Duration::ZERO => ctx

@@ -20,8 +20,10 @@ pub struct ComparedTable {
     pub green: u64,
     /// True when every row is the same.
     pub equal: bool,
-    /// Rows that differ, each in a few words.
+    /// Rows that differ, each in a few words; why the table could not be compared; what stayed open.
     pub differing: Vec<String>,
+    /// True when nothing is known to differ, but not everything could be looked at.
+    pub open: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,12 @@ struct Table {
     equal: bool,
     #[serde(default)]
     differing: Vec<Row>,
+    #[serde(default)]
+    more: bool,
+    #[serde(default)]
+    undecided: u64,
+    #[serde(default)]
+    problem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,12 +98,25 @@ impl Data {
 
 impl Table {
     fn shown(self, prefix: &str) -> ComparedTable {
+        let mut differing: Vec<_> = self.problem.iter().cloned().collect();
+        differing.extend(self.differing.iter().map(Row::shown));
+        if self.more {
+            differing.push("and more".to_owned());
+        }
+        let open = differing.is_empty() && self.undecided > 0;
+        if self.undecided > 0 {
+            differing.push(format!(
+                "{} rows changed whenever they were looked at",
+                self.undecided
+            ));
+        }
         ComparedTable {
             name: format!("{prefix}{}.{}", self.schema, self.name),
             blue: self.rows_blue,
             green: self.rows_green,
             equal: self.equal,
-            differing: self.differing.iter().map(Row::shown).collect(),
+            differing,
+            open,
         }
     }
 }

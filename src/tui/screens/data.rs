@@ -54,6 +54,11 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
             |count: u64| usize::try_from(count).map_or_else(|_| count.to_string(), text::count);
         let (verdict, style) = if table.equal {
             ("✔ equal".to_owned(), theme.good)
+        } else if table.open {
+            (
+                format!("? open  {}", table.differing.join("; ")),
+                theme.warn,
+            )
         } else {
             (
                 format!("✘ differs  {}", table.differing.join("; ")),

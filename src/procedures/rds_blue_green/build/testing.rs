@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::domain::ByteSize;
 use crate::profile::{
-    Budgets, Connection, Fence, Green, Hooks, Names, PasswordSource, Profile, Rds, Replication,
-    ServerAddress, SslMode, Thresholds,
+    Budgets, Compare, Connection, Fence, Green, Hooks, Names, PasswordSource, Profile, Rds,
+    Replication, ServerAddress, SslMode, Thresholds,
 };
 
 /// A small profile that leaves all it can to BLUE.
@@ -73,6 +73,7 @@ pub(super) fn profile() -> Profile {
             lag_growing: minute,
             schema_every: minute,
         },
+        compare: Compare::default(),
         hooks: Hooks::default(),
         names: Names {
             schema: "greenlight".to_owned(),
