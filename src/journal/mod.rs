@@ -14,5 +14,5 @@ mod writer;
 pub use error::JournalError;
 pub use folder::{NewRun, OpenRun, RunLock, RunView, Runs};
 pub use follower::Follower;
-pub use reader::{Contents, read};
+pub use reader::{Contents, parse, read};
 pub use writer::{Durability, Writer};

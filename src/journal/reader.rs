@@ -22,8 +22,13 @@ pub struct Contents {
 /// damage is an error that names the line.
 pub fn read(path: &Path) -> Result<Contents, JournalError> {
     let bytes = fs::read(path).map_err(JournalError::io("read", path))?;
+    parse(path, &bytes)
+}
+
+/// The same for bytes that were read; `path` is for errors.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
     let mut contents = Contents::default();
-    contents.sound_bytes = take_lines(path, &bytes, 0, |event| contents.events.push(event))?;
+    contents.sound_bytes = take_lines(path, bytes, 0, |event| contents.events.push(event))?;
     contents.torn = contents.sound_bytes < bytes.len() as u64;
     Ok(contents)
 }

@@ -2,8 +2,10 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use greenlight::event::{Event, What};
-use greenlight::journal::{Durability, Follower, JournalError, Runs, Writer, read};
+use greenlight::journal::{Durability, Follower, JournalError, Runs, Writer, parse, read};
 use greenlight::runbook::Plan;
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 fn log(text: &str) -> Event {
     Event {
@@ -117,4 +119,27 @@ fn a_follower_sees_each_record_once() {
     assert!(follower.news().unwrap().is_empty());
     run.writer.append(&log("four"), Durability::Later).unwrap();
     assert_eq!(follower.news().unwrap(), [log("four")]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in vec(any::<u8>(), 0..400)) {
+        let _ = parse("journal.jsonl".as_ref(), &bytes);
+    }
+
+    /// What a damaged journal still says is a beginning of what it said.
+    #[test]
+    fn damage_never_tells_another_story(at in 0..1000_usize, with in vec(any::<u8>(), 0..40), len in 0..60_usize) {
+        let (_dir, runs, id) = three_records();
+        let whole = fs::read(runs.journal(&id).unwrap()).unwrap();
+        let story = parse("journal.jsonl".as_ref(), &whole).unwrap().events;
+        let at = at % whole.len();
+        let mut damaged = whole.clone();
+        damaged.splice(at..(at + len).min(whole.len()), with);
+        if let Ok(contents) = parse("journal.jsonl".as_ref(), &damaged) {
+            prop_assert!(story.starts_with(&contents.events), "{:?}", contents.events);
+        }
+    }
 }
