@@ -3,7 +3,6 @@
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -32,8 +31,10 @@ pub enum FaultKind {
     KillAfter,
     /// The action is refused: it has no effect.
     Fail,
-    /// The action has no effect and is not answered within its limit.
+    /// The action has no effect and is never answered, so its limit passes.
     Hang,
+    /// The same, told at once: a sweep over all actions cannot wait for all their limits.
+    Timeout,
     /// The action takes effect, the connection is cut before its answer comes.
     Cut,
     /// The action is sent twice; the second answer counts.
@@ -48,15 +49,14 @@ pub enum FaultKind {
 
 /// The variable a rehearsal reads its fault from: `kill-before:12`, or `cut:3+` for the third and every later action.
 pub const VARIABLE: &str = "GREENLIGHT_FAULT";
-/// The most that a hanging action is waited for, so that a sweep over all of them ends: what is told is its own limit.
-const HANG: Duration = Duration::from_secs(1);
 
-const KINDS: [(&str, FaultKind); 10] = [
+const KINDS: [(&str, FaultKind); 11] = [
     ("kill-before", FaultKind::KillBefore),
     ("kill-sent", FaultKind::KillSent),
     ("kill-after", FaultKind::KillAfter),
     ("fail", FaultKind::Fail),
     ("hang", FaultKind::Hang),
+    ("timeout", FaultKind::Timeout),
     ("cut", FaultKind::Cut),
     ("twice", FaultKind::Twice),
     ("panic", FaultKind::Panic),
@@ -136,13 +136,11 @@ impl Executor for Faulty {
                 kill_self()
             }
             Some(FaultKind::Fail) => Err(refused(action, number)),
-            Some(FaultKind::Hang) => {
-                tokio::time::sleep(HANG.min(action.limit)).await;
-                Err(StepError::Unanswered {
-                    what: action.shown().text,
-                    waited: action.limit,
-                })
-            }
+            Some(FaultKind::Hang) => std::future::pending().await,
+            Some(FaultKind::Timeout) => Err(StepError::Unanswered {
+                what: action.shown().text,
+                waited: action.limit,
+            }),
             Some(FaultKind::Cut) => {
                 let _ = self.inner.execute(action, on_line).await;
                 Err(cut(action))

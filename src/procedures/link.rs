@@ -73,11 +73,11 @@ impl Link {
         quiet: bool,
         facts: &Facts,
     ) -> Action {
-        // An apply error then stops the subscription with its row in the log, instead of repeating it for ever.
-        // Large transactions then arrive while they are still open, instead of all at once at their commit.
+        // Large transactions then arrive while they are still open, instead of all at once at their commit. No
+        // disable_on_error: it takes a lost connection for an error too, and a publisher that restarts would stop the
+        // link for good.
         let options = Sql::new(match version.map_or(0, PgVersion::major) {
-            15.. => ", streaming = on, disable_on_error = true",
-            14 => ", streaming = on",
+            14.. => ", streaming = on",
             _ => "",
         });
         let create = Sql::new(

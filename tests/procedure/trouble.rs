@@ -284,12 +284,10 @@ impl Stage {
         let sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
         loop {
             // It may still be on its way up from the last time.
-            if let Some(client) = self.lab.try_connect(node, "postgres").await
-                && let Ok(row) = client.query_one(sql, &[]).await
-            {
+            let client = self.lab.connect(node, "postgres").await;
+            if let Ok(row) = client.query_one(sql, &[]).await {
                 return kill("KILL", &row.get::<_, i32>(0).to_string());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -316,7 +316,14 @@ impl Lab {
 
     /// A superuser's session.
     pub async fn connect(&self, node: &str, database: &str) -> Client {
-        self.try_connect(node, database).await.expect("connect")
+        for _ in 0..600 {
+            if let Some(client) = self.try_connect(node, database).await {
+                return client;
+            }
+            // It may be on its way up.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{node} lets nobody in")
     }
 
     /// The same, when the server is there.

@@ -65,8 +65,8 @@ impl CatchUp {
         }
     }
 
-    /// Waits until everything BLUE had written when this began is applied, and lag is small. Returns how many changes
-    /// could not be applied at first.
+    /// Waits until everything BLUE had written when this began is applied, and lag is small. Returns how many attempts to
+    /// apply a change failed meanwhile.
     async fn wait(&self, ctx: &Context, at: &Place) -> Result<u64, StepError> {
         let enough = self.job.profile.budgets.lag_to_enter.0;
         let what = format!("{at} to catch up");
@@ -102,7 +102,7 @@ impl CatchUp {
             let behind = human_bytes(now.lag.unsigned_abs());
             let text = match standing {
                 Standing::InTheWay(errors) => {
-                    format!("{at}: {behind} behind, {errors} changes could not be applied")
+                    format!("{at}: {behind} behind, {errors} attempts to apply a change failed")
                 }
                 _ => format!("{at}: {behind} behind"),
             };
@@ -111,13 +111,12 @@ impl CatchUp {
         .await
     }
 
-    /// Where the link stands; an error when it has stopped itself, and says why.
+    /// Where the link stands; an error when it is disabled, and says why.
     async fn position(&self, ctx: &Context, at: &Place) -> Result<Position, StepError> {
         let subscription = self.link.ours(ctx, at).await?;
         if !subscription.enabled {
             return Err(StepError::Stop(format!(
-                "{at}: the subscription has stopped itself after an apply error. {} Mend the row on GREEN, run \
-                 {:?} there, and resume.",
+                "{at}: the subscription is disabled. {} Mend what is in its way on GREEN, run {:?} there, and resume.",
                 self.link.why_stopped(ctx, at).await,
                 self.link.enable(at).shown().text,
             )));
@@ -239,7 +238,7 @@ impl Step for CatchUp {
             StepResult::Done(text.to_owned())
         } else {
             StepResult::Warning(format!(
-                "{text}. Changes that could not be applied at first: {}. The link has passed them; where one was skipped \
+                "{text}. Attempts to apply a change that failed: {}. The link has passed them; where one was skipped \
                  and not mended, rows differ: compare the data before the cutover.",
                 mended.join(", ")
             ))
