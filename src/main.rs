@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> Ended {
         Command::Run(args) => commands::run::run(&args).await,
         Command::Resume(args) => commands::run::resume(&args).await,
         Command::Rollback(args) => commands::run::rollback(&args).await,
+        Command::Panic(args) => commands::panic::run(&args).await,
         Command::Rehearse(args) => commands::rehearse::run(&args).await,
         Command::Check(args) => commands::check::run(&args).await,
         Command::Plan(args) => commands::plan::run(&args),

@@ -39,6 +39,21 @@ pub struct RollbackArgs {
     pub options: RunOptions,
 }
 
+/// `greenlight panic RUN`
+#[derive(Debug, Clone, Args)]
+pub struct PanicArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: String,
+
+    /// The phrase of the rollback, instead of typing it
+    #[arg(long, value_name = "PHRASE")]
+    pub confirm: Option<String>,
+
+    #[command(flatten)]
+    pub store: Store,
+}
+
 /// How a run is shown and confirmed.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunOptions {

@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, FetchArgs, Format, LabArgs, LabAudit,
-    LabCommand, LabDown, LabRedirect, LabServe, LabUp, PlanArgs, RehearseArgs, ReportArgs,
-    ResumeArgs, RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
+    LabCommand, LabDown, LabRedirect, LabServe, LabUp, PanicArgs, PlanArgs, RehearseArgs,
+    ReportArgs, ResumeArgs, RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName,
+    WatchArgs,
 };
 
 /// What every help page ends with.
@@ -49,6 +50,9 @@ pub enum Command {
 
     /// Go back: undo steps, or run the rollback half
     Rollback(RollbackArgs),
+
+    /// Go back now, from a second terminal: end a write pause, or roll back at once
+    Panic(PanicArgs),
 
     /// Rehearse a procedure on disposable servers under an audited load
     Rehearse(RehearseArgs),

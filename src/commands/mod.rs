@@ -11,6 +11,7 @@ pub mod guardrails;
 pub mod headless;
 pub mod lab;
 pub mod notify;
+pub mod panic;
 pub mod plan;
 pub mod rehearse;
 pub mod report;

@@ -10,6 +10,7 @@ mod guardrails;
 mod hostile;
 mod on_the_way;
 mod pairs;
+mod panic;
 mod pause;
 mod proxy;
 mod refusals;

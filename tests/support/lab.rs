@@ -249,6 +249,22 @@ impl Lab {
         }
     }
 
+    /// `greenlight panic` on the newest run.
+    pub async fn panic(&self, phrase: &str) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+            .args(["panic", &self.newest_run(), "--confirm", phrase])
+            .env("GREENLIGHT_RUNS", self.scratch.path().join("runs"))
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("greenlight");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended {
+            code: output.status.code(),
+            said: text(&output.stdout) + &text(&output.stderr),
+        }
+    }
+
     pub async fn roll_back(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
         self.call(&["rollback", &self.newest_run()], confirmed, fault)
             .await
