@@ -235,6 +235,10 @@ impl Stage {
                 mend_at = None;
             }
             for step in tail.running(&self.lab) {
+                if step.starts_with("catch-up.") {
+                    // It is fenced by then, and a process may go all the way.
+                    self.watch.look_at_green(&self.lab);
+                }
                 if let Some(at) = self.left.iter().position(|left| *left == step) {
                     let step = self.left.remove(at).expect("there");
                     let moment = Self::moment(step);
