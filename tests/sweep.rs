@@ -5,6 +5,7 @@
 mod book;
 #[path = "procedure/cases.rs"]
 mod cases;
+#[allow(dead_code, reason = "the ordinary tests use the rest")]
 #[path = "procedure/faults.rs"]
 mod faults;
 #[path = "procedure/proxy.rs"]
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
         named.is_empty() || named.iter().any(|name| name == kind || name == leg)
     };
     let book = Book::open();
+    let commit = commit();
     // What lasts for hours must not change with the next build.
     let copy = book
         .folder()
@@ -47,7 +49,7 @@ async fn main() -> ExitCode {
     for (kind, leg) in all.filter(is_named) {
         if !book.has(kind, leg) {
             println!("{kind}, {leg} …");
-            let done = run(kind, leg).await;
+            let done = run(kind, leg, &commit).await;
             println!("{}", done.error.as_deref().unwrap_or("  held"));
             book.add(&done);
         }
@@ -61,7 +63,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(kind: &'static str, leg: &'static str) -> Done {
+async fn run(kind: &'static str, leg: &'static str, commit: &str) -> Done {
     let unit = async {
         if leg == TROUBLE {
             trouble::struck_at(kind, &trouble::STEPS).await
@@ -76,16 +78,17 @@ async fn run(kind: &'static str, leg: &'static str) -> Done {
     Done {
         kind: kind.to_owned(),
         leg: leg.to_owned(),
-        commit: commit(),
+        commit: commit.to_owned(),
         on: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         unit,
         error,
     }
 }
 
+/// What the program was built from, as far as the sources still are what they were then.
 fn commit() -> String {
     let head = std::process::Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
+        .args(["describe", "--always", "--dirty"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
     head.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -37,6 +37,29 @@ async fn every_action_sent_twice_there_and_back() {
     assert!(done.cases.len() > 60, "{:?}", done.cases);
 }
 
+/// The disk is full from a record in the middle of the write pause on: BLUE is given back all the same, and the run
+/// parks. With the disk free again it goes on.
+#[tokio::test]
+async fn a_disk_that_is_full_in_the_write_pause_gives_blue_back() {
+    let mut chain = Chain::begin("fail-record").await;
+    let before = chain.lab.logins(BLUE).await;
+    let there = chain.lab.run(&TO_THE_CUTOVER).await;
+    there.with(PARKED).saying(AT_THE_CUTOVER);
+    let first = chain.first_record_of_the_pause().await;
+    for record in [first + 3, first + 9, first + 15] {
+        let fault = format!("fail-record:{record}");
+        let (ended, _) = chain.process(Call::Resume, &[CUT_OVER], &fault, 1).await;
+        assert_eq!(ended.code, PARKED, "{fault}:\n{}", ended.said);
+        assert!(ended.said.contains("write pause begins"), "{}", ended.said);
+        assert_eq!(chain.lab.logins(BLUE).await, before, "{fault}");
+        assert!(!chain.lab.is_open(GREEN).await, "{fault}");
+        chain.lab.assert_nothing_lost().await;
+    }
+    let there = chain.lab.resume(&[CUT_OVER], None).await;
+    there.with(PARKED).saying(AT_THE_END);
+    chain.lab.assert_nothing_lost().await;
+}
+
 /// One leg of a run under one kind of fault, on a lab of its own.
 pub async fn leg(leg: &str, kind: &'static str) -> Unit {
     match leg {
@@ -250,6 +273,26 @@ impl Chain {
     fn is_expected(&self, ended: &Ended) -> bool {
         let kills = self.kind.starts_with("kill");
         ended.code == PARKED || (kills && ended.code == KILLED)
+    }
+
+    /// Which record of a process on this run is the intent that fences: found by killing one there.
+    async fn first_record_of_the_pause(&mut self) -> usize {
+        for at in 1.. {
+            let before = self.records();
+            let fault = format!("kill-before:{at}");
+            let (ended, struck) = self.process(Call::Resume, &[CUT_OVER], &fault, at).await;
+            assert_eq!(ended.code, KILLED, "{}", ended.said);
+            if struck.iter().any(|case| case.action.contains("ALTER ROLE")) {
+                return self.records() - before;
+            }
+        }
+        unreachable!("a pause begins with a fence")
+    }
+
+    fn records(&self) -> usize {
+        let path = self.lab.runs().join(self.lab.newest_run());
+        let text = std::fs::read_to_string(path.join("journal.jsonl")).expect("journal");
+        text.lines().count()
     }
 
     /// What was to be sent so far.
