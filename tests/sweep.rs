@@ -35,8 +35,13 @@ async fn main() -> ExitCode {
     let named: Vec<_> = std::env::args().skip(1).collect();
     let actions = LEGS.iter().flat_map(|leg| KINDS.map(|kind| (kind, *leg)));
     let all = actions.chain(TROUBLES.map(|trouble| (trouble, TROUBLE)));
+    // A kind and a leg named together narrow each other.
+    let (kinds, legs): (Vec<_>, Vec<_>) = named
+        .iter()
+        .map(String::as_str)
+        .partition(|name| KINDS.contains(name) || TROUBLES.contains(name));
     let is_named = |(kind, leg): &(&str, &str)| {
-        named.is_empty() || named.iter().any(|name| name == kind || name == leg)
+        (kinds.is_empty() || kinds.contains(kind)) && (legs.is_empty() || legs.contains(leg))
     };
     let book = Book::open();
     let commit = commit();

@@ -16,8 +16,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// At which action or record.
     pub at: u64,
-    /// At every later one as well.
-    pub on: bool,
+    /// At every one from here on as well.
+    pub from: Option<u64>,
 }
 
 /// What goes wrong.
@@ -47,7 +47,8 @@ pub enum FaultKind {
     FailRecord,
 }
 
-/// The variable a rehearsal reads its fault from: `kill-before:12`, or `cut:3+` for the third and every later action.
+/// The variable a rehearsal reads its fault from: `kill-before:12`; `cut:3+` for the third and every later action;
+/// `fail:3,7+` for the third, and for every one from the seventh on.
 pub const VARIABLE: &str = "GREENLIGHT_FAULT";
 
 const KINDS: [(&str, FaultKind); 11] = [
@@ -75,7 +76,8 @@ impl Fault {
 
     /// What goes wrong with this one, if anything.
     pub(super) fn strikes(&self, number: u64) -> Option<FaultKind> {
-        (number == self.at || (self.on && number > self.at)).then_some(self.kind)
+        let again = self.from.is_some_and(|from| number >= from);
+        (number == self.at || again).then_some(self.kind)
     }
 }
 
@@ -85,21 +87,23 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once(':').and_then(|(name, at)| {
             let (_, kind) = KINDS.iter().find(|(known, _)| *known == name)?;
-            let (at, on) = match at.strip_suffix('+') {
-                Some(at) => (at, true),
-                None => (at, false),
+            let (at, from) = match at.strip_suffix('+') {
+                Some(both) => {
+                    let (at, from) = both.split_once(',').unwrap_or((both, both));
+                    (at, Some(from.parse().ok()?))
+                }
+                None => (at, None),
             };
-            let at = at.parse().ok()?;
             Some(Self {
                 kind: *kind,
-                at,
-                on,
+                at: at.parse().ok()?,
+                from,
             })
         });
         parsed.ok_or_else(|| {
             let kinds: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
             format!(
-                "{VARIABLE}={text}: expected KIND:N or KIND:N+ with one of {}",
+                "{VARIABLE}={text}: expected KIND:N, KIND:N+ or KIND:N,M+ with one of {}",
                 kinds.join(", ")
             )
         })
@@ -206,12 +210,15 @@ mod tests {
         let strikes = |fault: Fault| (1..=4).map(move |n| fault.strikes(n).is_some());
         assert!(strikes(once).eq([false, false, true, false]));
         assert!(strikes(on).eq([false, false, true, true]));
+        assert!(strikes("cut:1,3+".parse().unwrap()).eq([true, false, true, true]));
         assert_eq!(on.strikes(4), Some(FaultKind::Cut));
     }
 
     #[test]
     fn what_is_no_fault_is_refused_with_what_would_be() {
-        for wrong in ["", "cut", "cut:", "cut:x", "cut:-1", "bite:3", "cut:3++"] {
+        for wrong in [
+            "", "cut", "cut:", "cut:x", "cut:-1", "bite:3", "cut:3++", "cut:1,3",
+        ] {
             let refused = wrong.parse::<Fault>().unwrap_err();
             assert!(refused.contains("kill-before"), "{wrong}: {refused}");
         }

@@ -206,7 +206,8 @@ impl Chain {
             return 1;
         }
         for at in (1..ENOUGH as u64).filter(|at| Some(*at) != skip) {
-            let fault = format!("{}:{at}", self.kind);
+            // A process that lives on and opens the other side goes further: not unstruck.
+            let fault = format!("{}:{at},{}+", self.kind, at + 3);
             let (ended, struck) = self.process(call, &[confirm], &fault, at).await;
             if self.lab.is_open(to).await {
                 // Where the process lived on, it may have come to the end of the run.
@@ -244,11 +245,14 @@ impl Chain {
         };
         self.processes += 1;
         let skipped = usize::try_from(from - 1).expect("small");
+        let gap = usize::from(fault.contains(',')) * 2;
         let struck: Vec<_> = self
             .intents()
             .into_iter()
             .skip(before + skipped)
-            .take(if fault.ends_with('+') { ENOUGH } else { 1 })
+            .enumerate()
+            .filter(|(at, _)| *at == 0 || (*at > gap && fault.ends_with('+')))
+            .map(|(_, case)| case)
             .collect();
         self.cases.extend(struck.iter().cloned());
         if self.lab.began() {
