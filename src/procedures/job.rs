@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::domain::{Conninfo, Node, Place};
 use crate::inspect::ObjectDiff;
 use crate::profile::Profile;
-use crate::runbook::{FactKey, Facts};
+use crate::runbook::{FactKey, Facts, StepError};
 
 /// Host the tool reaches a node under; learnt when the node is first described.
 pub const HOST: FactKey<String> = FactKey::new("host");
@@ -115,6 +115,25 @@ impl Job {
     #[must_use]
     pub fn mark(&self) -> String {
         format!("greenlight run {}", self.run)
+    }
+
+    /// An error when an object of our name does not carry our mark: another run or somebody else made it. `what` is also
+    /// its key under `[names]`.
+    pub fn refuse_foreign(
+        &self,
+        at: &Place,
+        what: &str,
+        name: &str,
+        mark: Option<&str>,
+    ) -> Result<(), StepError> {
+        if mark == Some(&self.mark()) {
+            return Ok(());
+        }
+        Err(StepError::Stop(format!(
+            "{at}: a {what} {name:?} exists that this run did not make ({}). Nothing was changed. Finish or roll back the \
+             run it belongs to, or choose another name under [names] {what}.",
+            mark.unwrap_or("it carries no comment"),
+        )))
     }
 
     /// The phrase that names a server and a verb: `cut over shop-prod-blue`.

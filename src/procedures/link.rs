@@ -183,18 +183,9 @@ impl Link {
 
     /// An error when the subscription was not made by this run.
     pub fn refuse_foreign(&self, at: &Place, subscription: &Subscription) -> Result<(), StepError> {
-        if subscription.mark.as_deref() == Some(&self.job.mark()) {
-            return Ok(());
-        }
-        Err(StepError::Stop(format!(
-            "{at}: a subscription {:?} exists that this run did not make ({}). Nothing was changed. Finish or roll back \
-             the run it belongs to, or choose another name under [names] subscription.",
-            self.name(),
-            subscription
-                .mark
-                .as_deref()
-                .unwrap_or("it carries no comment"),
-        )))
+        let mark = subscription.mark.as_deref();
+        self.job
+            .refuse_foreign(at, "subscription", &self.name(), mark)
     }
 
     /// Stops the subscription and waits until its worker has let go of origin and slot.

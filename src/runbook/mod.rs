@@ -15,5 +15,6 @@ pub use context::{Context, Executor, Intended, PauseEvent, Progress, Recorder, W
 pub use facts::{FactKey, Facts};
 pub use plan::{Plan, PlanGate, PlanPhase, PlanStep};
 pub use step::{
-    Danger, Gate, Phase, Probe, Risk, Runbook, Step, StepError, StepId, StepInfo, StepResult, Undo,
+    Danger, Gate, Phase, Probe, Reading, Risk, Runbook, Step, StepError, StepId, StepInfo,
+    StepResult, Undo,
 };

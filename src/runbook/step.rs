@@ -271,6 +271,40 @@ pub trait Step: Send + Sync {
     async fn undo(&self, ctx: &Context) -> Result<(), StepError>;
 }
 
+/// A step that only reads: it is asked anew every time, sends nothing, and leaves nothing to take back.
+#[async_trait]
+pub trait Reading: Send + Sync {
+    /// What the operator knows of it beforehand; its risk is [`Risk::ReadOnly`].
+    fn info(&self) -> &StepInfo;
+
+    /// Looks, and says what it found.
+    async fn read(&self, ctx: &Context) -> Result<StepResult, StepError>;
+}
+
+#[async_trait]
+impl<T: Reading> Step for T {
+    fn info(&self) -> &StepInfo {
+        Reading::info(self)
+    }
+
+    /// An answer does not last.
+    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
+        Ok(Probe::NotApplied)
+    }
+
+    fn actions(&self, _facts: &Facts) -> Vec<Action> {
+        Vec::new()
+    }
+
+    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        self.read(ctx).await
+    }
+
+    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
 /// Steps that belong together.
 pub struct Phase {
     /// Stable id: `prepare`.

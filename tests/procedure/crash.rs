@@ -3,12 +3,14 @@ use crate::support::{
 };
 
 /// Killed before or after so many actions, one process after the other, on the way to the cutover.
-const ON_THE_WAY: [&str; 6] = [
+const ON_THE_WAY: [&str; 8] = [
+    "kill-record:9",
     "kill-before:3",
     "kill-after:4",
     "kill-after:5",
     "kill-before:8",
     "kill-after:5",
+    "kill-record:60",
     "kill-before:4",
 ];
 /// Within the pause: fence, sessions, fence rows, sequences, links, in this order; all before anything is opened.

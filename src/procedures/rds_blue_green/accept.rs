@@ -13,7 +13,8 @@ use crate::procedures::link::Link;
 use crate::procedures::switch::{FENCED_AT, REDIRECTED, redirect_action, run_hook};
 use crate::procedures::{Job, unread};
 use crate::runbook::{
-    Action, Context, FactKey, Facts, Probe, Progress, Risk, Step, StepError, StepInfo, StepResult,
+    Action, Context, FactKey, Facts, Probe, Progress, Reading, Risk, Step, StepError, StepInfo,
+    StepResult,
 };
 
 /// Runs the redirect hook again when it did not come through within the pause.
@@ -205,30 +206,18 @@ impl FinalChecks {
 }
 
 #[async_trait]
-impl Step for FinalChecks {
+impl Reading for FinalChecks {
     fn info(&self) -> &StepInfo {
         &self.info
     }
 
-    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
-        Ok(Probe::NotApplied)
-    }
-
-    fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        Vec::new()
-    }
-
-    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+    async fn read(&self, ctx: &Context) -> Result<StepResult, StepError> {
         for at in self.job.places(&self.to) {
             self.prove_writable(ctx, &at).await?;
             self.prove_sequences(ctx, &at).await?;
             self.prove_nothing_after_the_fence(ctx, &at).await?;
         }
         Ok(StepResult::Done(format!("{} is in service", self.to)))
-    }
-
-    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
-        Ok(())
     }
 }
 

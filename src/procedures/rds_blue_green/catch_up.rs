@@ -11,9 +11,7 @@ use crate::inspect::{ApplyErrors, Standing};
 use crate::procedures::Job;
 use crate::procedures::job::Direction;
 use crate::procedures::link::{Link, version};
-use crate::runbook::{
-    Action, Context, Facts, Probe, Progress, Risk, Step, StepError, StepInfo, StepResult,
-};
+use crate::runbook::{Context, Progress, Reading, Risk, StepError, StepInfo, StepResult};
 
 /// Waits until lag is small enough to cut over, and proves that nothing was skipped or applied twice.
 pub struct CatchUp {
@@ -202,21 +200,12 @@ impl CatchUp {
 }
 
 #[async_trait]
-impl Step for CatchUp {
+impl Reading for CatchUp {
     fn info(&self) -> &StepInfo {
         &self.info
     }
 
-    /// Asked every time: being level is not a state that lasts.
-    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
-        Ok(Probe::NotApplied)
-    }
-
-    fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        Vec::new()
-    }
-
-    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+    async fn read(&self, ctx: &Context) -> Result<StepResult, StepError> {
         let places = self.link.subscribers();
         let mut mended = Vec::new();
         for at in &places {
@@ -243,10 +232,6 @@ impl Step for CatchUp {
                 mended.join(", ")
             ))
         })
-    }
-
-    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
-        Ok(())
     }
 }
 

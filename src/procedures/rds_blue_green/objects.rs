@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::domain::{Node, Place};
 use crate::inspect::{Counts, DiffClass, DiffOptions, ObjectDiff};
 use crate::procedures::{Job, unread};
-use crate::runbook::{Action, Context, Facts, Probe, Risk, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{Context, Reading, Risk, StepError, StepInfo, StepResult};
 
 /// Compares the objects of both sides, database by database.
 pub struct CompareObjects {
@@ -72,21 +72,12 @@ impl CompareObjects {
 }
 
 #[async_trait]
-impl Step for CompareObjects {
+impl Reading for CompareObjects {
     fn info(&self) -> &StepInfo {
         &self.info
     }
 
-    /// Asked every time: a schema may change.
-    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
-        Ok(Probe::NotApplied)
-    }
-
-    fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        Vec::new()
-    }
-
-    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+    async fn read(&self, ctx: &Context) -> Result<StepResult, StepError> {
         let diff = Arc::new(self.compare(ctx).await?);
         self.job.objects.send_replace(Some(Arc::clone(&diff)));
         let of = |class| {
@@ -124,9 +115,5 @@ impl Step for CompareObjects {
             "{text}. Make both sides alike and ask again:\n  {}{more}",
             first.join("\n  ")
         )))
-    }
-
-    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
-        Ok(())
     }
 }

@@ -8,9 +8,7 @@ use crate::checks::{CheckContext, Moment, run_all};
 use crate::domain::Node;
 use crate::procedures::Job;
 use crate::procedures::job::{HOST, PORT};
-use crate::runbook::{
-    Action, Context, Facts, Probe, Risk, Step, StepError, StepInfo, StepResult, Verdict,
-};
+use crate::runbook::{Context, Reading, Risk, StepError, StepInfo, StepResult, Verdict};
 
 /// A round of checks; one that blocks stops the run.
 pub struct Checks {
@@ -52,21 +50,12 @@ impl Checks {
 }
 
 #[async_trait]
-impl Step for Checks {
+impl Reading for Checks {
     fn info(&self) -> &StepInfo {
         &self.info
     }
 
-    /// Asked every time: an answer does not last.
-    async fn probe(&self, _ctx: &Context) -> Result<Probe, StepError> {
-        Ok(Probe::NotApplied)
-    }
-
-    fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        Vec::new()
-    }
-
-    async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+    async fn read(&self, ctx: &Context) -> Result<StepResult, StepError> {
         for node in [Node::blue(), Node::green()] {
             if let Some((host, port)) = ctx.world.databases.address(&node) {
                 ctx.learn(&HOST.of(node.as_str()), &host)?;
@@ -115,9 +104,5 @@ impl Step for Checks {
             "{text}. Nothing was changed. Mend these and ask again:\n  {}",
             blocking.join("\n  ")
         )))
-    }
-
-    async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
-        Ok(())
     }
 }

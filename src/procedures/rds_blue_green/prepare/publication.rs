@@ -68,16 +68,13 @@ impl Publication {
         let Some(row) = rows.first() else {
             return Ok(false);
         };
+        // One that was altered is not the one this run made.
         let mark: Option<String> = row.opt("mark")?;
-        if mark.as_deref() == Some(&self.job.mark()) && row.get("all_tables")? {
-            return Ok(true);
-        }
-        Err(StepError::Stop(format!(
-            "{at}: a publication {:?} exists that this run did not make ({}). Nothing was changed. Finish or roll back \
-             the run it belongs to, or choose another name under [names] publication.",
-            self.job.publication(),
-            mark.as_deref().unwrap_or("it carries no comment"),
-        )))
+        let whole: bool = row.get("all_tables")?;
+        let mark = mark.as_deref().filter(|_| whole);
+        self.job
+            .refuse_foreign(at, "publication", self.job.publication(), mark)?;
+        Ok(true)
     }
 }
 

@@ -66,15 +66,10 @@ impl Tables {
             return Ok(false);
         };
         let mark: Option<String> = row.opt("mark")?;
-        if mark.as_deref() == Some(&self.job.mark()) {
-            return Ok(true);
-        }
-        Err(StepError::Stop(format!(
-            "{at}: a schema {:?} exists that this run did not make ({}). Nothing was changed. Finish or roll back the \
-             run it belongs to, or choose another name under [names] schema.",
-            self.job.schema(),
-            mark.as_deref().unwrap_or("it carries no comment"),
-        )))
+        let mark = mark.as_deref();
+        self.job
+            .refuse_foreign(at, "schema", self.job.schema(), mark)?;
+        Ok(true)
     }
 }
 
