@@ -29,9 +29,8 @@ pub(super) struct Past {
 #[derive(Default)]
 struct Unapplied {
     errors: ApplyErrors,
-    /// The count that `told` is about.
-    told_at: u64,
-    told: String,
+    /// What the log said, read once for each: a change is tried again every few seconds.
+    told: Option<String>,
 }
 
 /// Which server was behind an address when it was first asked, and when it was seen to start anew.
@@ -165,19 +164,20 @@ impl Lookout {
             return Ok(None);
         };
         if known.errors.take(counted, wal, confirmed) != Standing::InTheWay(counted) {
+            known.told = None;
             return Ok(None);
         }
-        if let Some(rds) = self.world.rds.as_ref().filter(|_| known.told_at != counted) {
+        if let (None, Some(rds)) = (&known.told, &self.world.rds) {
             let oid = Sql::new(include_str!("../../assets/sql/link/oid.sql"))
                 .literal("subscription", subscription);
             let oid = aside.query(place, &oid).await?;
             let oid = oid.first().and_then(|row| row.get("oid").ok());
             let instance = self.profile.instance(&place.node);
             let told = conflict::told_by_log(rds.as_ref(), &place.node, instance, oid);
-            known.told = told.await;
-            known.told_at = counted;
+            known.told = Some(told.await);
         }
-        Ok(Some(format!("{place}: {}", known.told)))
+        let told = known.told.as_deref().unwrap_or_default();
+        Ok(Some(format!("{place}: {told}")))
     }
 
     /// Whether each server is the one it was, and has run since.

@@ -5,9 +5,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, Command};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+#[path = "call.rs"]
+mod call;
+
+pub use call::{Ended, UnderWay};
 
 pub const BLUE: &str = "BLUE";
 pub const GREEN: &str = "GREEN";
@@ -38,77 +42,6 @@ pub fn program() -> &'static Path {
 pub struct Lab {
     scratch: tempfile::TempDir,
     blue: Config,
-}
-
-/// How a call of `greenlight` ended; no code when it was killed.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub said: String,
-}
-
-impl Ended {
-    #[track_caller]
-    pub fn with(self, code: Option<i32>) -> Self {
-        assert_eq!(self.code, code, "{}", self.said);
-        self
-    }
-
-    #[track_caller]
-    pub fn saying(self, words: &str) -> Self {
-        assert!(self.said.contains(words), "no {words:?} in:\n{}", self.said);
-        self
-    }
-}
-
-/// A call under way, its lines read as they come.
-pub struct UnderWay {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    said: String,
-}
-
-impl UnderWay {
-    /// Reads on until a line holds these words, and returns it.
-    #[track_caller]
-    pub fn says<'a>(&'a mut self, words: &'a str) -> impl Future<Output = String> + 'a {
-        let caller = std::panic::Location::caller();
-        async move {
-            let found = async {
-                while let Some(line) = self.lines.next_line().await.expect("a line") {
-                    self.said.push_str(&line);
-                    self.said.push('\n');
-                    if line.contains(words) {
-                        return Some(line);
-                    }
-                }
-                None
-            };
-            let found = tokio::time::timeout(Duration::from_secs(180), found).await;
-            match found {
-                Ok(Some(line)) => line,
-                _ => panic!("{caller}: no {words:?} in:\n{}", self.said),
-            }
-        }
-    }
-
-    /// The process.
-    pub fn pid(&self) -> String {
-        self.child.id().expect("running").to_string()
-    }
-
-    /// Reads to the end.
-    pub async fn ended(mut self) -> Ended {
-        while let Some(line) = self.lines.next_line().await.expect("a line") {
-            self.said.push_str(&line);
-            self.said.push('\n');
-        }
-        let output = self.child.wait_with_output().await.expect("greenlight");
-        Ended {
-            code: output.status.code(),
-            said: self.said + &String::from_utf8_lossy(&output.stderr),
-        }
-    }
 }
 
 impl Lab {
@@ -240,13 +173,7 @@ impl Lab {
 
     /// The same, to be listened to.
     pub fn start_resuming(&self, confirmed: &[&str], fault: Option<&str>) -> UnderWay {
-        let mut child = self.resuming(confirmed, fault);
-        let stdout = child.stdout.take().expect("a pipe");
-        UnderWay {
-            child,
-            lines: BufReader::new(stdout).lines(),
-            said: String::new(),
-        }
+        UnderWay::of(self.resuming(confirmed, fault))
     }
 
     /// `greenlight panic` on the newest run.
