@@ -176,6 +176,18 @@ impl Switch {
         Ok(())
     }
 
+    /// True when a subscription that has run is disabled: a statement of a killed attempt may come into force after that
+    /// attempt was taken back, and with the link down the gate stays shut.
+    async fn link_is_stopped(&self, ctx: &Context) -> Result<bool, StepError> {
+        for at in self.link.subscribers() {
+            let found = self.link.look(ctx, &at).await?;
+            if found.is_some_and(|s| !s.enabled && s.origin.is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Opens sessions and reads what the pause will need, so that nothing in it waits for a connection.
     async fn warm_up(&self, ctx: &Context) -> Result<(), StepError> {
         let places = [self.job.places(&self.from()), self.job.places(&self.to())].concat();
@@ -214,6 +226,10 @@ impl Step for Switch {
                 "{} is fenced and {} is not open",
                 self.from(),
                 self.to()
+            )),
+            (_, false, false) if self.link_is_stopped(ctx).await? => Probe::TakeBack(format!(
+                "the {} was stopped by an attempt that did not come to start it again",
+                self.link.direction.name()
             )),
             (_, false, false) => Probe::NotApplied,
         })
