@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenlight::event::{Event, Gauges, Intent, LinkGauge, Outcome, What};
+use greenlight::event::{Event, Gauges, Intent, LinkGauge, Outcome, PauseForecast, What};
 use greenlight::inspect::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 use greenlight::tui::{Exit, Header, Looks, Options, Wizard, run};
 use jiff::Timestamp;
@@ -156,7 +156,12 @@ fn gauges_now() -> Gauges {
             Some(Duration::from_millis(1)),
             Some(Duration::from_millis(2)),
         ],
-        pause_forecast: Some(Duration::from_millis(42)),
+        pause_forecast: Some(PauseForecast::of(
+            Duration::from_millis(2),
+            16,
+            Duration::from_millis(3),
+        )),
+        no_go: Some(Vec::new()),
         ..Gauges::default()
     }
 }

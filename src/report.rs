@@ -149,6 +149,8 @@ pub struct PauseReport {
     pub took_us: Option<u64>,
     /// True when the old side was given back.
     pub taken_back: bool,
+    /// What it was expected to take, in words.
+    pub forecast: Option<String>,
     /// Microseconds from the beginning to the point of no return.
     pub no_return_us: Option<u64>,
     /// The sub-steps in order.

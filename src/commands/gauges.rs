@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::guardrails::{Board, Growth};
+use super::guardrails::{Board, Growth, no_go};
 use super::sights::Past;
 use crate::domain::{Node, Place};
 use crate::engine::{Memory, Trip};
@@ -82,6 +82,7 @@ impl Lookout {
                 let _ = self.trips.send(trip);
             }
             gauges.lights = board.lights();
+            gauges.no_go = no_go(&gauges, &self.profile.budgets);
             self.gauges.send_replace(gauges);
         }
     }

@@ -215,6 +215,7 @@ fn state_words(state: &StepState) -> Option<String> {
 fn pause_words(pause: &PauseEvent) -> Option<String> {
     Some(match pause {
         PauseEvent::Begun { budget_ms, .. } => format!("write pause begins, budget {budget_ms} ms"),
+        PauseEvent::Forecast { forecast } => format!("the pause should take about {forecast}"),
         PauseEvent::Armed { node, opens_in_ms } => {
             format!("{node} opens by itself in {opens_in_ms} ms, whatever happens here")
         }

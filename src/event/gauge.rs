@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Light;
+use super::{Light, PauseForecast};
 
 /// The latest readings of a run; older ones may never be seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,9 @@ pub struct Gauges {
     /// Round trips to BLUE and GREEN.
     pub round_trip: [Option<Duration>; 2],
     /// What a pause would take now.
-    pub pause_forecast: Option<Duration>,
+    pub pause_forecast: Option<PauseForecast>,
+    /// Why a switch should not begin now; empty for go, `None` while there is nothing to switch.
+    pub no_go: Option<Vec<String>>,
     /// Every guardrail with its light.
     pub lights: BTreeMap<String, Light>,
     /// Servers that did not answer the last round, with the reason.

@@ -7,3 +7,5 @@ mod intent;
 pub use gauge::{Gauges, LinkGauge};
 pub use happening::{Event, Light, Outcome, StepState, What};
 pub use intent::Intent;
+
+pub use crate::runbook::PauseForecast;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Lsn, Node, Place, Sql};
-use crate::event::{Gauges, LinkGauge};
+use crate::event::{Gauges, LinkGauge, PauseForecast};
 use crate::ports::{Databases, DbError, Row, ValueError};
 
 /// What is watched: a publisher, a subscriber, and the links between them.
@@ -153,13 +153,9 @@ impl Sampler {
     }
 }
 
-/// What a write pause would take now: its statements' round trips, a little for every session that is ended, and the
-/// lag at the present rate of apply. `None` while there is no link, or nothing tells how fast it applies.
+/// What a write pause would take now. `None` while there is no link, or nothing tells how fast it applies.
 #[must_use]
-pub fn pause_forecast(gauges: &Gauges) -> Option<Duration> {
-    /// Statements that wait for one another, the sequences included.
-    const ROUND_TRIPS: u32 = 10;
-    const PER_SESSION: Duration = Duration::from_millis(1);
+pub fn pause_forecast(gauges: &Gauges) -> Option<PauseForecast> {
     let round_trip = gauges.round_trip.iter().flatten().max()?;
     let drains = gauges.links.values().map(|link| {
         let lag = link.lag_bytes?.max(0) as f64;
@@ -169,11 +165,8 @@ pub fn pause_forecast(gauges: &Gauges) -> Option<Duration> {
         Duration::try_from_secs_f64(lag / link.apply_rate?).ok()
     });
     let drain = drains.collect::<Option<Vec<_>>>()?.into_iter().max()?;
-    let sessions = u32::try_from(gauges.sessions_blue.unwrap_or(0)).unwrap_or(u32::MAX);
-    let ending = PER_SESSION.checked_mul(sessions)?;
-    (*round_trip * ROUND_TRIPS)
-        .checked_add(ending)?
-        .checked_add(drain)
+    let sessions = gauges.sessions_blue.unwrap_or(0) + gauges.sessions_green.unwrap_or(0);
+    Some(PauseForecast::of(*round_trip, sessions, drain))
 }
 
 /// `None` where the clock did not move or the counter went back (a restart).
@@ -232,7 +225,7 @@ mod tests {
 
     use super::{LinkRow, Sampler};
     use crate::domain::Lsn;
-    use crate::event::{Gauges, LinkGauge};
+    use crate::event::{Gauges, LinkGauge, PauseForecast};
 
     fn row(wal: u64, confirmed: u64) -> LinkRow {
         LinkRow {
@@ -286,7 +279,11 @@ mod tests {
         let seconds = 700.0 / 200.0;
         assert_eq!(
             super::pause_forecast(&gauges),
-            Some(Duration::from_millis(50) + Duration::from_secs_f64(seconds))
+            Some(PauseForecast::of(
+                Duration::from_millis(2),
+                30,
+                Duration::from_secs_f64(seconds)
+            ))
         );
     }
 

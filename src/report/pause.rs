@@ -16,6 +16,7 @@ impl PauseReport {
             budget_ms,
             took_us: None,
             taken_back: false,
+            forecast: None,
             no_return_us: None,
             parts: parts.iter().map(part).collect(),
         }
@@ -24,6 +25,7 @@ impl PauseReport {
     /// Takes in what came `since` microseconds after the beginning.
     pub(super) fn go_on(&mut self, since: Option<u64>, event: &PauseEvent) {
         match event {
+            PauseEvent::Forecast { forecast } => self.forecast = Some(forecast.to_string()),
             PauseEvent::Begun { .. }
             | PauseEvent::Armed { .. }
             | PauseEvent::Disarmed

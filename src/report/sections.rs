@@ -91,7 +91,9 @@ pub(super) fn pause_words(pause: &PauseReport) -> String {
     };
     let back = if pause.taken_back { ", taken back" } else { "" };
     let budget = duration(pause.budget_ms * 1000);
-    format!("{}: {took} of {budget}{back}", pause.step)
+    let expected = pause.forecast.as_ref();
+    let expected = expected.map_or_else(String::new, |told| format!("; expected {told}"));
+    format!("{}: {took} of {budget}{back}{expected}", pause.step)
 }
 
 fn confirmations(report: &Report) -> Section {

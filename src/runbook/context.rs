@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::action::{Action, Reply};
 use super::check::CheckResult;
 use super::facts::{FactKey, Facts};
+use super::forecast::PauseForecast;
 use super::step::{StepError, StepId};
 use crate::domain::{Place, Sql};
 use crate::ports::{Commands, Databases, OnLine, RdsApi, Rows};
@@ -109,6 +110,11 @@ pub enum PauseEvent {
         took_us: u64,
         /// A few words: `48 sessions, 2 rounds`.
         detail: String,
+    },
+    /// What it was expected to take when it began.
+    Forecast {
+        /// The forecast.
+        forecast: PauseForecast,
     },
     /// The old side opens by itself when this time is over, even if this program is gone.
     Armed {

@@ -5,6 +5,7 @@ mod action;
 mod check;
 mod context;
 mod facts;
+mod forecast;
 mod plan;
 mod step;
 
@@ -13,6 +14,7 @@ pub use check::{CheckReport, CheckResult, Verdict};
 pub(crate) use context::millis;
 pub use context::{Context, Executor, Intended, PauseEvent, Progress, Recorder, World};
 pub use facts::{FactKey, Facts};
+pub use forecast::PauseForecast;
 pub use plan::{Plan, PlanGate, PlanPhase, PlanStep};
 pub use step::{
     Danger, Gate, Phase, Probe, Reading, Risk, Runbook, Step, StepError, StepId, StepInfo,

@@ -1,9 +1,11 @@
 //! What keeps being asked while a run goes on: pure judges of what was seen, and a board that speaks only when a light
 //! changes. Asks nobody; `gauges` does.
 
+mod go;
 mod growth;
 mod judge;
 
+pub use go::no_go;
 pub use growth::Growth;
 pub use judge::{IDS, Seen, SlotSeen};
 

@@ -202,7 +202,7 @@ impl Switch {
         Ok(!can_log_in(ctx, self, node).await?.is_empty())
     }
 
-    fn sessions_sql(&self, terminate: bool) -> Sql {
+    pub(super) fn sessions_sql(&self, terminate: bool) -> Sql {
         let text = if terminate {
             include_str!("../../../assets/sql/switch/terminate.sql")
         } else {

@@ -25,7 +25,8 @@ use super::job::{Direction, Job};
 use super::link::Link;
 use crate::domain::{Lsn, Node, Place, Sql};
 use crate::runbook::{
-    Action, Context, FactKey, Facts, PauseEvent, Probe, Step, StepError, StepInfo, StepResult,
+    Action, Context, FactKey, Facts, PauseEvent, PauseForecast, Probe, Step, StepError, StepInfo,
+    StepResult,
 };
 
 /// Roles that could log in on a side before it was fenced, to be restored exactly.
@@ -200,6 +201,21 @@ impl Switch {
     }
 }
 
+impl Switch {
+    /// What the pause should take: nothing to speak of is behind any more, so draining is one commit more.
+    async fn forecast(&self, ctx: &Context) -> Result<PauseForecast, StepError> {
+        let mut round_trip = Duration::ZERO;
+        for node in [self.from(), self.to()] {
+            let asked = Instant::now();
+            ctx.read(&self.server(&node), &Sql::new("SELECT 1")).await?;
+            round_trip = round_trip.max(asked.elapsed());
+        }
+        let (from, sessions) = (self.server(&self.from()), self.sessions_sql(false));
+        let sessions = ctx.read(&from, &sessions).await?.len() as u64;
+        Ok(PauseForecast::of(round_trip, sessions, round_trip))
+    }
+}
+
 #[async_trait]
 impl Step for Switch {
     fn info(&self) -> &StepInfo {
@@ -266,8 +282,10 @@ impl Step for Switch {
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
         let recheck = self.prepare_recheck(ctx).await;
+        let forecast = self.forecast(ctx).await?;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
+        ctx.pause(PauseEvent::Forecast { forecast })?;
         self.tell_armed(&pause, armed)?;
         let closed = self.close(ctx, &pause, &recheck).await;
         // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.

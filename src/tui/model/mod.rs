@@ -23,7 +23,7 @@ pub use steps::{Half, PhaseView, Proof, StepView, Steps};
 
 use crate::event::{Event, Gauges, Light, Outcome, What};
 use crate::inspect::ObjectDiff;
-use crate::runbook::StepId;
+use crate::runbook::{StepId, Verdict};
 
 /// What is known before the first event.
 #[derive(Debug, Clone, Default)]
@@ -266,6 +266,16 @@ impl Model {
         } else {
             Light::Ok
         }
+    }
+
+    /// Why a switch should not begin now: empty for go, `None` while there is nothing to switch.
+    #[must_use]
+    pub fn no_go(&self) -> Option<Vec<String>> {
+        let mut reasons = self.gauges.no_go.clone()?;
+        let blocked = self.checks.all().iter();
+        let blocked = blocked.filter(|check| check.gate && check.verdict == Verdict::Block);
+        reasons.extend(blocked.map(|check| format!("check {}", check.id)));
+        Some(reasons)
     }
 
     /// The side that applications write to, or wrote to until the pause that goes on.

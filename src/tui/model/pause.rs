@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::clock::elapsed;
 use crate::event::Event;
-use crate::runbook::{PauseEvent, StepId};
+use crate::runbook::{PauseEvent, PauseForecast, StepId};
 
 /// The write pause.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub struct Pause {
     pub bytes_left: Option<u64>,
     /// When the old side opens by itself, and which side that is, for as long as it would.
     pub opens_itself: Option<(String, Timestamp)>,
+    /// The side that applications are shut out from, once that is known.
+    pub old_side: Option<String>,
+    /// What it was expected to take.
+    pub forecast: Option<PauseForecast>,
     /// How it ended.
     pub ended: Option<PauseEnd>,
 }
@@ -69,6 +73,15 @@ pub enum PartState {
 }
 
 impl Pause {
+    /// The side that applications are shut out from, and the one that is to take over.
+    #[must_use]
+    pub fn sides(&self) -> (&str, &'static str) {
+        match self.old_side.as_deref() {
+            Some(old) if old != "BLUE" => (old, "BLUE"),
+            _ => ("BLUE", "GREEN"),
+        }
+    }
+
     /// Takes in where a pause stands; a pause that begins replaces the last one.
     pub fn apply(pause: &mut Option<Self>, event: &Event, what: &PauseEvent) {
         if let PauseEvent::Begun {
@@ -91,6 +104,8 @@ impl Pause {
                 sessions_left: None,
                 bytes_left: None,
                 opens_itself: None,
+                old_side: None,
+                forecast: None,
                 ended: None,
             });
         } else if let Some(pause) = pause {
@@ -120,7 +135,9 @@ impl Pause {
                 self.sessions_left = Some(*sessions);
                 self.bytes_left = Some(*bytes);
             }
+            PauseEvent::Forecast { forecast } => self.forecast = Some(*forecast),
             PauseEvent::Armed { node, opens_in_ms } => {
+                self.old_side = Some(node.clone());
                 self.opens_itself = Some((node.clone(), at + Duration::from_millis(*opens_in_ms)));
             }
             PauseEvent::Disarmed => self.opens_itself = None,

@@ -36,6 +36,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         lines.push(sub_step(scene, part));
     }
     lines.push(Line::default());
+    lines.extend(forecast(scene, pause));
     lines.extend(left(scene, pause));
     lines.push(Line::default());
     lines.push(ending(scene, pause));
@@ -60,13 +61,15 @@ fn stopwatch(scene: &Scene, pause: &Pause) -> Line<'static> {
         span(format!("{} s", seconds(lasted)), style),
         span(format!("  of {} s     ", seconds(pause.budget)), theme.dim),
     ];
+    let (from, to) = pause.sides();
     spans.push(match pause.ended {
-        Some(end) if end.taken_back => {
-            span("↶ BLUE was given back; everything is as before", theme.warn)
-        }
-        Some(_) => span("✔ over: GREEN is open", theme.good),
+        Some(end) if end.taken_back => span(
+            format!("↶ {from} was given back; everything is as before"),
+            theme.warn,
+        ),
+        Some(_) => span(format!("✔ over: {to} is open"), theme.good),
         None if pause.crossed => span(
-            "past the point of no return: GREEN is being opened",
+            format!("past the point of no return: {to} is being opened"),
             theme.warn,
         ),
         None => match &pause.opens_itself {
@@ -149,6 +152,15 @@ fn left(scene: &Scene, pause: &Pause) -> Vec<Line<'static>> {
     ]
 }
 
+/// What the pause was expected to take, beside what it then took.
+fn forecast(scene: &Scene, pause: &Pause) -> Option<Line<'static>> {
+    let forecast = pause.forecast?;
+    Some(Line::from(vec![
+        span(text::left("expected", 26), scene.theme.label),
+        span(forecast.to_string(), scene.theme.text),
+    ]))
+}
+
 fn ending(scene: &Scene, pause: &Pause) -> Line<'static> {
     let theme = scene.theme;
     match pause.ended {
@@ -156,11 +168,14 @@ fn ending(scene: &Scene, pause: &Pause) -> Line<'static> {
             span("Enter", theme.key),
             span("  back to the steps", theme.text),
         ]),
-        None if pause.crossed => Line::from(span("The way back is a rollback now.", theme.dim)),
+        None if pause.crossed => Line::from(span(
+            "Nothing is taken back from here: it is finished.",
+            theme.dim,
+        )),
         None if scene.model.read_only => Line::default(),
         None => Line::from(vec![
             span("Esc", theme.key),
-            span("  give BLUE back now", theme.text),
+            span(format!("  give {} back now", pause.sides().0), theme.text),
         ]),
     }
 }

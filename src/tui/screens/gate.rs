@@ -6,6 +6,7 @@ use super::Scene;
 use crate::runbook::{ShownAction, Undo, Verdict};
 use crate::tui::dialog::{Focus, GateDialog};
 use crate::tui::text;
+use crate::tui::widgets::gauges::go_text;
 use crate::tui::widgets::paint::{self, span};
 
 /// A dangerous gate: what will happen, to which server, what is sent, what it costs, and the phrase to type.
@@ -40,6 +41,7 @@ pub fn draw(scene: &Scene, dialog: &GateDialog, area: Rect, buf: &mut Buffer) {
         Undo::Irreversible => ("Irreversible.", theme.block),
     };
     tell(undo.0, undo.1);
+    told.extend(forecast(scene, step.plan.info.pause));
     told.extend(gate_checks(scene));
     let asked = ask(scene, dialog);
     let frame = u16::try_from(asked.len()).unwrap_or(6) + 2;
@@ -68,6 +70,17 @@ pub fn draw(scene: &Scene, dialog: &GateDialog, area: Rect, buf: &mut Buffer) {
         ..inner
     };
     paint::lines(buf, below, &asked);
+}
+
+/// What the pause would take now, and whether it should begin.
+fn forecast(scene: &Scene, pause: bool) -> Option<Line<'static>> {
+    scene.model.no_go().filter(|_| pause)?;
+    let (light, style) = go_text(scene);
+    let mut spans = vec![span(light, style)];
+    if let Some(pause) = scene.model.gauges.pause_forecast {
+        spans.push(span(format!("   the pause now: {pause}"), scene.theme.text));
+    }
+    Some(Line::from(spans))
 }
 
 fn gate_checks(scene: &Scene) -> Option<Line<'static>> {

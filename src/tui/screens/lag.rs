@@ -8,7 +8,7 @@ use crate::domain::{human_bytes, human_duration};
 use crate::event::{Light, LinkGauge};
 use crate::tui::model::Series;
 use crate::tui::text;
-use crate::tui::widgets::gauges::{lag_text, or_unknown, rate, wal};
+use crate::tui::widgets::gauges::{go_text, lag_text, or_unknown, rate, wal};
 use crate::tui::widgets::paint::{self, span};
 use crate::tui::widgets::spark::tall;
 
@@ -128,12 +128,20 @@ fn facts(scene: &Scene) -> Vec<Line<'static>> {
         ),
         fact(
             "a pause now",
-            or_unknown(gauges.pause_forecast, |pause| {
-                format!("about {}", human_duration(pause))
-            }),
+            or_unknown(gauges.pause_forecast, |pause| format!("about {pause}")),
             theme.text,
         ),
+        go(scene),
     ]
+}
+
+/// The one light: go, or no-go with its reasons.
+fn go(scene: &Scene) -> Line<'static> {
+    let (text, style) = go_text(scene);
+    Line::from(vec![
+        span(text::left("a switch now", 24), scene.theme.label),
+        span(text, style),
+    ])
 }
 
 /// Every guardrail with its light, as many to a row as fit.

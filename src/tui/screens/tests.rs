@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::{Scene, draw};
-use crate::event::{Gauges, LinkGauge};
+use crate::event::{Gauges, LinkGauge, PauseForecast};
 use crate::inspect::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 use crate::tui::compare::Detail;
 use crate::tui::dialog::{Dialog, GateDialog};
@@ -95,7 +95,12 @@ fn lively(mut model: Model) -> Model {
             wal_rate: Some(350_000.0),
             wal_space: Some(42_949_672_960),
             round_trip: [Some(Duration::from_millis(1)), None],
-            pause_forecast: Some(Duration::from_millis(42)),
+            pause_forecast: Some(PauseForecast::of(
+                Duration::from_millis(2),
+                16,
+                Duration::from_millis(3),
+            )),
+            no_go: Some(Vec::new()),
             ..Gauges::default()
         };
         model.sample();

@@ -1,3 +1,4 @@
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::paint::span;
@@ -98,16 +99,35 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
         or_unknown(gauges.longest_transaction, human_duration),
         theme.text,
     ));
-    if let Some(pause) = gauges.pause_forecast.filter(|_| wide) {
-        spans.push(span("   a pause now would take about ", theme.dim));
-        spans.push(span(human_duration(pause), theme.text));
+    if let (true, Some(pause)) = (wide, gauges.pause_forecast) {
+        spans.push(span(
+            format!("   a pause now about {} ms ", pause.total().as_millis()),
+            theme.dim,
+        ));
     } else if let Some(pause) = gauges.pause_forecast {
         spans.push(span(
-            format!("  pause ~{}", human_duration(pause)),
+            format!("  pause ~{} ms ", pause.total().as_millis()),
             theme.dim,
         ));
     }
+    match scene.model.no_go() {
+        Some(reasons) if reasons.is_empty() => spans.push(span("● go", theme.good)),
+        Some(_) => spans.push(span("✘ no-go", theme.block)),
+        None => {}
+    }
     Line::from(spans)
+}
+
+/// The one light in words: go, or no-go with its reasons.
+pub fn go_text(scene: &Scene) -> (String, Style) {
+    match scene.model.no_go() {
+        None => ("nothing to switch yet".to_owned(), scene.theme.dim),
+        Some(reasons) if reasons.is_empty() => ("● go".to_owned(), scene.theme.good),
+        Some(reasons) => (
+            format!("✘ no-go: {}", reasons.join("; ")),
+            scene.theme.block,
+        ),
+    }
 }
 
 /// A lag in words; a negative one is impossible on a sound link and says so.
