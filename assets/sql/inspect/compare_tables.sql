@@ -10,15 +10,16 @@ WITH RECURSIVE domains AS (
     UNION ALL
     SELECT p.leaf, i.inhparent
       FROM parts p JOIN pg_class c ON c.oid = p.root AND c.relispartition JOIN pg_inherits i ON i.inhrelid = c.oid
+), roots AS (
+    SELECT p.leaf, json_build_array(n.nspname, c.relname) AS root
+      FROM parts p JOIN pg_class c ON c.oid = p.root AND NOT c.relispartition JOIN pg_namespace n ON n.oid = c.relnamespace
 )
 SELECT n.nspname AS schema,
        c.relname AS name,
        c.relkind::text AS kind,
        c.relpersistence::text AS persistence,
        c.relispartition AS is_partition,
-       (SELECT json_build_array(rn.nspname, r.relname)
-          FROM parts p JOIN pg_class r ON r.oid = p.root AND NOT r.relispartition JOIN pg_namespace rn ON rn.oid = r.relnamespace
-         WHERE p.leaf = c.oid) AS root,
+       r.root,
        greatest(c.relpages, 0)::bigint * current_setting('block_size')::bigint AS bytes,
        greatest(c.reltuples::bigint, 0) AS estimate,
        pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) AS writes,
@@ -51,6 +52,7 @@ SELECT n.nspname AS schema,
             WHERE k.usable), '[]') AS keys
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN roots r ON r.leaf = c.oid
  WHERE c.relkind IN ('r', 'p')
    AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', {own_schema})
