@@ -14,7 +14,7 @@ mod sections;
 use serde::Serialize;
 
 use crate::event::{Light, Outcome};
-use crate::runbook::{CheckResult, Risk, ShownAction, Undo};
+use crate::runbook::{CanarySeen, CheckResult, Risk, ShownAction, Undo};
 
 pub use html::html;
 pub use markdown::markdown;
@@ -151,6 +151,8 @@ pub struct PauseReport {
     pub taken_back: bool,
     /// What it was expected to take, in words.
     pub forecast: Option<String>,
+    /// What an application saw of it, where a canary flew.
+    pub canary: Option<CanarySeen>,
     /// Microseconds from the beginning to the point of no return.
     pub no_return_us: Option<u64>,
     /// The sub-steps in order.

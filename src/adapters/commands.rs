@@ -36,10 +36,14 @@ impl LocalCommands {
     #[must_use]
     pub fn from_profile(profile: &Profile) -> Self {
         let named = [&profile.connection.password, &profile.replication.password];
-        let named = named.into_iter().filter_map(|source| match source {
-            PasswordSource::Env(name) => Some(name.clone()),
-            _ => None,
-        });
+        let canary = profile.canary.as_ref().map(|canary| &canary.password);
+        let named = named
+            .into_iter()
+            .chain(canary)
+            .filter_map(|source| match source {
+                PasswordSource::Env(name) => Some(name.clone()),
+                _ => None,
+            });
         Self::without(["PGPASSWORD".to_owned()].into_iter().chain(named).collect())
     }
 }

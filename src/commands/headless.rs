@@ -230,6 +230,7 @@ fn pause_words(pause: &PauseEvent) -> Option<String> {
             took_us % 1000,
             if *taken_back { ", taken back" } else { "" }
         ),
+        PauseEvent::Canary { seen } => seen.words(),
         PauseEvent::Part { .. } | PauseEvent::PartDone { .. } | PauseEvent::Left { .. } => {
             return None;
         }

@@ -19,7 +19,7 @@ use crate::profile;
 use crate::rehearsal::lab::DATABASES;
 use crate::rehearsal::load::audit;
 use crate::rehearsal::{Audit, Lab, LabOptions, Load, LoadOptions};
-use crate::runbook::{StepResult, Verdict};
+use crate::runbook::{CanarySeen, PauseEvent, StepResult, Verdict};
 
 /// The step whose gate is where a rollback is chosen.
 const FORK: &str = "finish.unlink";
@@ -168,6 +168,14 @@ struct Seen {
     steps: Vec<StepLine>,
     checks: BTreeMap<(String, String), Verdict>,
     failures: Vec<String>,
+    canary: Vec<CanaryLine>,
+}
+
+#[derive(Serialize)]
+struct CanaryLine {
+    step: String,
+    #[serde(flatten)]
+    seen: CanarySeen,
 }
 
 #[derive(Serialize)]
@@ -216,6 +224,17 @@ impl Seen {
                     seconds: *took_ms as f64 / 1000.0,
                 });
             }
+            What::Pause {
+                pause: PauseEvent::Canary { seen },
+            } => {
+                if !seen.is_whole() {
+                    self.failures.push(format!("{step}: {}", seen.words()));
+                }
+                self.canary.push(CanaryLine {
+                    step,
+                    seen: seen.clone(),
+                });
+            }
             What::GateRefused { reason } => say(&format!("{step}: not yet: {reason}")),
             What::Check { result } => {
                 self.checks
@@ -241,6 +260,7 @@ struct Summary {
     rows_acknowledged: u64,
     rows_lost: u64,
     rows_duplicated: u64,
+    canary: Vec<CanaryLine>,
     steps: Vec<StepLine>,
     checks: Counts,
     versions: Versions,
@@ -314,6 +334,7 @@ impl Summary {
                 warn: seen.count(Verdict::Warn),
                 block: seen.count(Verdict::Block),
             },
+            canary: seen.canary,
             steps: seen.steps,
             versions: Versions {
                 blue: versions.0,

@@ -29,6 +29,17 @@ pub trait Databases: Send + Sync {
         })
     }
 
+    /// A session through the application's own URL, read afresh, as the application's role: for the canary.
+    async fn application(&self) -> Result<Arc<dyn Session>, DbError> {
+        Err(DbError {
+            place: Place::new(Node::new("application"), ""),
+            kind: DbErrorKind::Connect,
+            sqlstate: None,
+            message: "no URL of an application is known".to_owned(),
+            detail: None,
+        })
+    }
+
     /// Tells where `node` can be reached, once that is known (GREEN exists only after its restore).
     fn set_address(&self, node: &Node, host: &str, port: u16);
 

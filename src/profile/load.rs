@@ -66,12 +66,16 @@ fn read(
     let thresholds = sections::thresholds(&root.section("thresholds"));
     let acknowledged = sections::acknowledged(&root.section("checks"));
     let compare = sections::compare(&root.section("compare"));
+    let canary = sections::canary(&root.section("canary"), folder);
     let hooks = sections::hooks(&root.section("hooks"));
     let names = sections::names(&root.section("names"));
     let blue_after = sections::finish(&root.section("finish"));
     root.finish();
     if let (Some(fence), Some(connection)) = (&fence, &connection) {
         validate::roles(findings, fence, &connection.user, &replication.role);
+    }
+    if let (Some(canary), Some(fence)) = (&canary, &fence) {
+        validate::canary(findings, canary, fence);
     }
     if let (Some(blue), Some(green)) = (&blue, &green) {
         validate::instances(findings, blue, green);
@@ -94,6 +98,7 @@ fn read(
         budgets,
         thresholds,
         compare,
+        canary: canary.map(|at| at.value),
         hooks,
         names,
         blue_after,
@@ -106,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ByteSize;
-    use crate::profile::{PasswordSource, SslMode};
+    use crate::profile::{CanaryUrl, PasswordSource, SslMode};
 
     const SAMPLE: &str = include_str!("../../sample-profiles/rds-blue-green.toml");
 
@@ -173,7 +178,7 @@ mod tests {
             sections
                 .iter()
                 .chain(&["checks", "thresholds", "hooks.redirect", "names", "finish"]);
-        for name in sections.chain(&["", "hooks.notify", "compare"]) {
+        for name in sections.chain(&["", "hooks.notify", "compare", "canary"]) {
             let key = if name.is_empty() {
                 "zzz".to_owned()
             } else {
@@ -298,6 +303,39 @@ mod tests {
         ] {
             let told = source(text).expect_err(text).to_string();
             assert!(told.contains(word), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_canary_goes_by_one_url_as_one_of_the_fenced() {
+        let with = |keys: &str| changed("[canary]", &format!("[canary]\n{keys}"));
+        let read = |keys: &str| parse(Path::new("/p/p.toml"), &with(keys)).map(|p| p.canary);
+        assert_eq!(read(""), Ok(None));
+        let canary = read("url_file = \"app-url\"\nrole = \"shop_app\"").expect("sound");
+        let canary = canary.expect("one");
+        assert_eq!(canary.url, CanaryUrl::File("/p/app-url".into()));
+        assert_eq!(canary.every, std::time::Duration::from_millis(20));
+        for (keys, words) in [
+            ("url_file = \"f\"", "canary.role: is missing"),
+            ("url_file = \"f\"\nrole = \"dba\"", "not among fence.roles"),
+            (
+                "url_file = \"f\"\nurl = \"postgresql://h/d\"",
+                "stands beside url_file",
+            ),
+            (
+                "url = \"postgresql://u:hush@h/d\"",
+                "must not stand in a profile",
+            ),
+            (
+                "url = \"host=h password=hush\"",
+                "must not stand in a profile",
+            ),
+        ] {
+            let told = problems(&with(keys));
+            assert!(
+                told.contains(words) && !told.contains("hush"),
+                "{words}: {told}"
+            );
         }
     }
 

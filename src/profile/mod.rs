@@ -14,8 +14,8 @@ mod validate;
 pub use error::{Problem, ProfileErrors};
 pub use load::{load, parse};
 pub use schema::{
-    ACKNOWLEDGEABLE, BlueAfter, Budgets, Compare, CompareWhen, Connection, Fence, Green, Hook,
-    Hooks, Names, PasswordSource, Profile, Rds, Replication, Route, ServerAddress, SslMode,
-    Thresholds,
+    ACKNOWLEDGEABLE, BlueAfter, Budgets, Canary, CanaryUrl, Compare, CompareWhen, Connection,
+    Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds, Replication, Route,
+    ServerAddress, SslMode, Thresholds,
 };
 pub use scram::scram_verifier;

@@ -38,6 +38,8 @@ pub struct Profile {
     pub thresholds: Thresholds,
     /// The data compare.
     pub compare: Compare,
+    /// The writer that goes through the write pause as an application does.
+    pub canary: Option<Canary>,
     /// Commands of the operator's own.
     pub hooks: Hooks,
     /// Names of what the tool creates.
@@ -297,6 +299,28 @@ impl Default for Compare {
             in_pause: None,
         }
     }
+}
+
+/// A writer through the application's own URL that tells what an application sees of the write pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// Where the URL comes from.
+    pub url: CanaryUrl,
+    /// The application's role, one of the fenced ones: fenced and ended as any other, and granted the canary's table.
+    pub role: String,
+    /// Its password, where the URL holds none.
+    pub password: PasswordSource,
+    /// How often it writes a row.
+    pub every: Duration,
+}
+
+/// Where an application's URL comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CanaryUrl {
+    /// A file, read afresh for each connection.
+    File(PathBuf),
+    /// This one, without a password.
+    Fixed(String),
 }
 
 /// A command of the operator's own.

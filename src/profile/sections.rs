@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::read::{At, Section, suggestion};
 use super::schema::{
-    ACKNOWLEDGEABLE, BlueAfter, Budgets, Compare, CompareWhen, Connection, Fence, Green, Hook,
-    Hooks, Names, PasswordSource, Rds, Replication, Route, ServerAddress, SslMode, Thresholds,
+    ACKNOWLEDGEABLE, BlueAfter, Budgets, Canary, CanaryUrl, Compare, CompareWhen, Connection,
+    Fence, Green, Hook, Hooks, Names, PasswordSource, Rds, Replication, Route, ServerAddress,
+    SslMode, Thresholds,
 };
 use super::validate;
 use crate::domain::{ByteSize, PgVersion};
@@ -340,6 +341,48 @@ pub(super) fn compare(section: &Section<'_>) -> Compare {
     };
     section.finish();
     compare
+}
+
+/// Without a URL there is no canary.
+pub(super) fn canary(section: &Section<'_>, folder: &Path) -> Option<At<Canary>> {
+    const ROLE: &str = "the role the URL logs in as, one of fence.roles";
+    const URL: &str = "a URL without a password, \"postgresql://db.example/shop\"";
+    let file = section.text("url_file", "a file that holds the application's URL");
+    let fixed = section.text("url", URL);
+    let password = password(section, folder);
+    let role = section.text("role", ROLE);
+    let every = section.duration("every", Duration::from_millis(20));
+    section.finish();
+    if let Some(at) = fixed
+        .as_ref()
+        .filter(|at| validate::has_password(&at.value))
+    {
+        let problem =
+            "a password must not stand in a profile: name a password source beside the URL";
+        section.findings().at(at, problem, URL);
+    }
+    let url = match (file, fixed) {
+        (Some(_), Some(fixed)) => {
+            section
+                .findings()
+                .at(&fixed, "stands beside url_file", "one of the two");
+            None
+        }
+        (Some(file), None) => Some(CanaryUrl::File(folder.join(file.value))),
+        (None, Some(fixed)) => Some(CanaryUrl::Fixed(fixed.value)),
+        (None, None) => None,
+    }?;
+    let Some(role) = role else {
+        section.missing("role", ROLE);
+        return None;
+    };
+    let canary = Canary {
+        url,
+        role: role.value,
+        password: password.map_or(PasswordSource::None, |at| at.value),
+        every: every.value,
+    };
+    Some(section.at("role", role.span, canary))
 }
 
 /// Checks that the operator has taken care of.

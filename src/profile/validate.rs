@@ -1,5 +1,5 @@
 use super::read::{At, Findings};
-use super::schema::{Fence, Green, PasswordSource, ServerAddress, SslMode};
+use super::schema::{Canary, Fence, Green, PasswordSource, ServerAddress, SslMode};
 
 /// PostgreSQL cuts longer names short without an error.
 const NAME_BYTES: usize = 63;
@@ -82,6 +82,21 @@ pub(super) fn roles(findings: &Findings<'_>, fence: &At<Fence>, user: &str, repl
             findings.at(fence, problem, "one of the two");
         }
     }
+}
+
+/// The canary is fenced like the application it stands for; as anybody else it would count as a session that leaks.
+pub(super) fn canary(findings: &Findings<'_>, canary: &At<Canary>, fence: &At<Fence>) {
+    if !fence.value.roles.contains(&canary.value.role) {
+        let problem = format!("{:?} is not among fence.roles", canary.value.role);
+        findings.at(canary, problem, "one of fence.roles");
+    }
+}
+
+/// True when a connection string seems to hold a password.
+pub(super) fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map(|(_, rest)| rest);
+    let user = authority.and_then(|rest| rest.split(['/', '?']).next()?.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
 }
 
 /// GREEN is another instance than BLUE.

@@ -17,6 +17,7 @@ impl PauseReport {
             took_us: None,
             taken_back: false,
             forecast: None,
+            canary: None,
             no_return_us: None,
             parts: parts.iter().map(part).collect(),
         }
@@ -45,6 +46,7 @@ impl PauseReport {
                     detail.clone_into(&mut part.detail);
                 }
             }
+            PauseEvent::Canary { seen } => self.canary = Some(seen.clone()),
             PauseEvent::PointOfNoReturn => self.no_return_us = since,
             PauseEvent::Ended {
                 took_us,

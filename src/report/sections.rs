@@ -72,6 +72,9 @@ fn summary(report: &Report) -> Section {
     }
     for pause in &report.pauses {
         rows.push(("Write pause", pause_words(pause)));
+        if let Some(seen) = &pause.canary {
+            rows.push(("Canary", format!("{}: {}", pause.step, seen.words())));
+        }
     }
     let rows = rows
         .into_iter()

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Reply};
+use super::canary::CanarySeen;
 use super::check::CheckResult;
 use super::facts::{FactKey, Facts};
 use super::forecast::PauseForecast;
@@ -140,6 +141,11 @@ pub enum PauseEvent {
         took_us: u64,
         /// True when the old side was given back.
         taken_back: bool,
+    },
+    /// What an application saw of it; comes after the end.
+    Canary {
+        /// What that was.
+        seen: CanarySeen,
     },
 }
 

@@ -2,6 +2,7 @@
 //! fills them, the engine runs them, the screen and the plan show them.
 
 mod action;
+mod canary;
 mod check;
 mod context;
 mod facts;
@@ -10,6 +11,7 @@ mod plan;
 mod step;
 
 pub use action::{Action, Call, RdsCall, Reply, ShownAction, Target};
+pub use canary::CanarySeen;
 pub use check::{CheckReport, CheckResult, Verdict};
 pub(crate) use context::millis;
 pub use context::{Context, Executor, Intended, PauseEvent, Progress, Recorder, World};

@@ -1,6 +1,7 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
 mod bad_days;
+mod canary;
 mod cases;
 mod crash;
 mod data;

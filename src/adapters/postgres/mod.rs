@@ -3,6 +3,7 @@
 //! Never sends a statement twice: after a failure the caller reads from the servers what took effect. The driver hands
 //! statements with their secrets to the `log` facade at level debug: nothing may ever collect that facade.
 
+mod application;
 mod connect;
 mod error;
 mod lane;
@@ -21,7 +22,7 @@ use self::connect::Opening;
 use self::session::PgSession;
 use crate::domain::{Node, Place};
 use crate::ports::{Databases, DbError, RdsApi, Session};
-use crate::profile::Profile;
+use crate::profile::{Canary, Profile};
 
 pub use self::login::{Limits, Login, Password};
 pub use self::url::{Server, UrlError};
@@ -33,6 +34,7 @@ pub struct Postgres {
     rds: Option<Arc<dyn RdsApi>>,
     nodes: Mutex<HashMap<Node, Reach>>,
     login: Option<Login>,
+    canary: Option<Canary>,
     shared: Mutex<HashMap<Place, Arc<Warm>>>,
     /// No other process works under this name.
     alone: bool,
@@ -68,6 +70,7 @@ impl Postgres {
             rds: None,
             nodes: Mutex::default(),
             login: None,
+            canary: None,
             shared: Mutex::default(),
             alone: false,
         }
@@ -80,6 +83,7 @@ impl Postgres {
         let mut databases = Self::new(run, Limits::from_profile(profile));
         databases.rds = rds;
         databases.login = Some(Login::from_profile(profile));
+        databases.canary.clone_from(&profile.canary);
         for (node, address) in [
             (Node::blue(), &profile.blue),
             (Node::green(), &profile.green.address),
@@ -206,6 +210,11 @@ impl Databases for Postgres {
         let (address, own) = self.reach(place)?;
         let login = own.of_another(role);
         let session = self.open_with(place, Some("knock"), address, login).await?;
+        Ok(Arc::new(session))
+    }
+
+    async fn application(&self) -> Result<Arc<dyn Session>, DbError> {
+        let session = application::open(self.canary.as_ref(), self.rds.as_ref()).await?;
         Ok(Arc::new(session))
     }
 

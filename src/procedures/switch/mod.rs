@@ -5,12 +5,14 @@
 //! everything before it has been applied. Nothing is opened before the sequences are set and the link is stopped, and
 //! until then every way out gives the old side back.
 
+mod canary;
 mod dead_man;
 mod drain;
 mod fence;
 mod open;
 mod recheck;
 mod sequences;
+mod tally;
 
 pub(crate) use fence::{login, nologin};
 pub(crate) use open::{redirect_action, run_hook};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use self::canary::Canary;
 use self::recheck::Recheck;
 use super::job::{Direction, Job};
 use super::link::Link;
@@ -279,9 +282,14 @@ impl Step for Switch {
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        let canary = Canary::start(ctx, &self.job);
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
         let recheck = self.prepare_recheck(ctx).await;
+        let canary = match canary {
+            Some(canary) => canary.warm(ctx).await,
+            None => None,
+        };
         let forecast = self.forecast(ctx).await?;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
@@ -297,7 +305,11 @@ impl Step for Switch {
             Err(error) => Err(error),
         };
         if let Err(error) = decided {
-            return self.give_back(ctx, &pause, error).await;
+            let given_back = self.give_back(ctx, &pause, error).await;
+            if let (Some(canary), Ok(_)) = (canary, &given_back) {
+                canary.tell(ctx, &self.from(), pause.began).await;
+            }
+            return given_back;
         }
         let ctx = &ctx.uncancelled();
         let (opened, redirected) =
@@ -308,6 +320,9 @@ impl Step for Switch {
             taken_back: false,
         })?;
         let took = pause.began.elapsed();
+        if let Some(canary) = canary {
+            canary.tell(ctx, &self.to(), pause.began).await;
+        }
         let text = format!(
             "{} is open after {:.1} ms",
             self.to(),

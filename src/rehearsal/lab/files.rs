@@ -93,16 +93,22 @@ pub fn profile(dir: &Path) -> PathBuf {
     dir.join("profile.toml")
 }
 
+/// The file that tells applications where to connect.
+#[must_use]
+pub fn endpoint(dir: &Path) -> PathBuf {
+    dir.join("endpoint")
+}
+
 /// The URL an application should connect to.
 pub fn read_endpoint(dir: &Path) -> Result<String, RehearsalError> {
-    let path = dir.join("endpoint");
+    let path = endpoint(dir);
     let text = std::fs::read_to_string(&path).map_err(RehearsalError::io("read", &path))?;
     Ok(text.trim_end().to_owned())
 }
 
 /// Points applications at a URL: the file is replaced by rename, so that nobody reads half of it.
 pub fn write_endpoint(dir: &Path, url: &str) -> Result<(), RehearsalError> {
-    replace(&dir.join("endpoint"), &format!("{url}\n"))
+    replace(&endpoint(dir), &format!("{url}\n"))
 }
 
 /// Points applications at another server, user and database unchanged, and notes when.
@@ -115,7 +121,7 @@ pub fn redirect(dir: &Path, host: &str, port: u16) -> Result<(), RehearsalError>
     let Some((user, database)) = parts else {
         return Err(RehearsalError::Unusable(format!(
             "{} does not hold a URL of the lab",
-            dir.join("endpoint").display()
+            endpoint(dir).display()
         )));
     };
     let path = dir.join("switches");

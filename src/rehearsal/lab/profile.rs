@@ -69,6 +69,16 @@ pub fn text(dir: &Path, endpoint_url: &str, target: PgVersion, program: &Path) -
             value(Array::from_iter(["shop_app", "shop_report", "App-Three"])),
         )],
     );
+    table(
+        "canary",
+        &[
+            (
+                "url_file",
+                value(files::endpoint(dir).to_string_lossy().as_ref()),
+            ),
+            ("role", value("shop_app")),
+        ],
+    );
     let hook = [
         program.to_string_lossy().as_ref(),
         "lab",

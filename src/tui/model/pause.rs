@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::clock::elapsed;
 use crate::event::Event;
-use crate::runbook::{PauseEvent, PauseForecast, StepId};
+use crate::runbook::{CanarySeen, PauseEvent, PauseForecast, StepId};
 
 /// The write pause.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Pause {
     pub forecast: Option<PauseForecast>,
     /// How it ended.
     pub ended: Option<PauseEnd>,
+    /// What an application saw of it.
+    pub canary: Option<CanarySeen>,
 }
 
 /// How a write pause ended.
@@ -107,6 +109,7 @@ impl Pause {
                 old_side: None,
                 forecast: None,
                 ended: None,
+                canary: None,
             });
         } else if let Some(pause) = pause {
             pause.go_on(event.at, what);
@@ -140,6 +143,7 @@ impl Pause {
                 self.old_side = Some(node.clone());
                 self.opens_itself = Some((node.clone(), at + Duration::from_millis(*opens_in_ms)));
             }
+            PauseEvent::Canary { seen } => self.canary = Some(seen.clone()),
             PauseEvent::Disarmed => self.opens_itself = None,
             PauseEvent::PointOfNoReturn => self.crossed = true,
             PauseEvent::Ended {

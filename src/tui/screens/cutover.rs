@@ -38,6 +38,14 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     lines.push(Line::default());
     lines.extend(forecast(scene, pause));
     lines.extend(left(scene, pause));
+    if let Some(seen) = &pause.canary {
+        let style = if seen.is_whole() {
+            scene.theme.good
+        } else {
+            scene.theme.block
+        };
+        lines.push(Line::from(span(seen.words(), style)));
+    }
     lines.push(Line::default());
     lines.push(ending(scene, pause));
     paint::lines(buf, area, &lines);

@@ -73,6 +73,7 @@ pub(super) fn profile() -> Profile {
             lag_growing: minute,
             schema_every: minute,
         },
+        canary: None,
         compare: Compare::default(),
         hooks: Hooks::default(),
         names: Names {

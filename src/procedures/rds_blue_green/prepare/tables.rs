@@ -31,7 +31,7 @@ impl Tables {
 
     fn create(&self, at: &Place) -> Action {
         let schema = self.job.schema();
-        let statements = [
+        let mut statements = vec![
             Sql::new("CREATE SCHEMA {schema}").ident("schema", schema),
             Sql::new("COMMENT ON SCHEMA {schema} IS {mark}")
                 .ident("schema", schema)
@@ -43,17 +43,31 @@ impl Tables {
             Sql::new("CREATE TABLE {probe} (id bigint PRIMARY KEY, at timestamptz NOT NULL)")
                 .qualified("probe", schema, "probe"),
         ];
+        if let Some(canary) = &self.job.profile.canary {
+            // No key: it would not show a row that came twice, it would stop the link at it.
+            statements.extend([
+                Sql::new("CREATE TABLE {canary} (run text NOT NULL, seq bigint NOT NULL, at timestamptz NOT NULL)")
+                    .qualified("canary", schema, "canary"),
+                Sql::new("ALTER TABLE {canary} REPLICA IDENTITY FULL")
+                    .qualified("canary", schema, "canary"),
+                Sql::new("GRANT USAGE ON SCHEMA {schema} TO {role}")
+                    .ident("schema", schema)
+                    .ident("role", &canary.role),
+                Sql::new("GRANT INSERT ON {canary} TO {role}")
+                    .qualified("canary", schema, "canary")
+                    .ident("role", &canary.role),
+            ]);
+        }
         Action::sql(at, Sql::together(statements)).undone_by([self.drop_action(at)])
     }
 
     /// Without CASCADE: what somebody else has put into the schema is not ours to drop.
     pub(crate) fn drop_action(&self, at: &Place) -> Action {
         let schema = self.job.schema();
-        let statements = [
-            Sql::new("DROP TABLE {fence}").qualified("fence", schema, "fence"),
-            Sql::new("DROP TABLE {probe}").qualified("probe", schema, "probe"),
-            Sql::new("DROP SCHEMA {schema}").ident("schema", schema),
-        ];
+        let drop = |table| Sql::new("DROP TABLE {table}").qualified("table", schema, table);
+        let mut statements = vec![drop("fence"), drop("probe")];
+        statements.extend(self.job.profile.canary.as_ref().map(|_| drop("canary")));
+        statements.push(Sql::new("DROP SCHEMA {schema}").ident("schema", schema));
         Action::sql(at, Sql::together(statements))
     }
 
