@@ -1,5 +1,8 @@
 //! The write pause of a cutover and of its rollback as writers see it, beside the same cutover done as a psql script,
-//! statement by statement. Both on the same machine, in the same run, each on a lab of its own with the same load.
+//! statement by statement. Both on the same machine, in the same run, each on a lab of its own with the same load:
+//! writers that wait 2 ms between transactions, share a pool (one knocks while logins are refused, then all follow) and
+//! whose passwords are hashed once only. Servers, writers and tool share the machine's cores. The pause is the longest
+//! gap of any writer.
 //!
 //! `cargo bench --bench cutover -- [ROUNDS]` (3 by default). Prints medians and their ratio.
 

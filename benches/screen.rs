@@ -127,7 +127,7 @@ fn real_wizard() -> Result<(), Failure> {
     )];
     let measured = (|| {
         let wizard = Process::start(program, &["run", &format!("{dir}/profile.toml")], &env)?;
-        wizard.wait_for("Enter does this step")?;
+        wizard.wait_for("your turn")?;
         wizard.settle();
         println!(
             "real wizard, waiting in a lab: idle {:.2} % of a core, {}",

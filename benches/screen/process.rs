@@ -64,14 +64,16 @@ impl Process {
 
     /// Waits until these words have been written.
     pub fn wait_for(&self, words: &str) -> Result<(), Failure> {
-        let mut seen = String::new();
+        // Only what changes is sent, so words are looked for on the screen and not among the bytes.
+        let mut screen = vt100::Parser::new(40, 120, 0);
         let began = Instant::now();
-        while !seen.contains(words) {
+        while !screen.screen().contents().contains(words) {
+            let seen = screen.screen().contents();
             if began.elapsed() > LIMIT {
                 return Err(format!("waited for {words:?} in {seen}").into());
             }
             match self.bytes.recv_timeout(Duration::from_secs(1)) {
-                Ok((_, bytes)) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok((_, bytes)) => screen.process(&bytes),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(format!("it ended: {seen}").into());
