@@ -1,17 +1,20 @@
 //! What keys and events do to the view, and what is wanted from outside because of them. No IO.
 
+mod questions;
+
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::Size;
 use tui_input::backend::crossterm::EventHandler;
 
+use self::questions::{go_back, take_as_done, undo};
 use super::compare::Detail;
 use super::dialog::{Answer, ConfirmDialog, Dialog, Focus, GateDialog};
 use super::export;
 use super::keymap::{self, Action};
-use super::model::{Half, Model, OpenGate, elapsed};
+use super::model::{Model, OpenGate, elapsed};
 use super::rows;
 use super::view_state::{Tab, View};
-use crate::event::{Event, Intent, StepState, What};
+use crate::event::{Event, Intent, What};
 use crate::runbook::PauseEvent;
 
 /// What the loop must do.
@@ -425,80 +428,6 @@ fn interrupt(model: &Model, view: &mut View) -> Vec<Effect> {
     view.leaving = true;
     view.dialog = None;
     vec![Effect::Send(Intent::Park)]
-}
-
-fn undo(model: &Model) -> Option<Dialog> {
-    let step = model.steps.last_applied()?;
-    let mut lines = vec![format!("{}  {}", step.number, step.plan.title)];
-    lines.push(step.plan.info.way_back.clone());
-    if !step.undo.is_empty() {
-        lines.push("Will run:".to_owned());
-        lines.extend(
-            step.undo
-                .iter()
-                .map(|action| format!("{}  {}", action.target, action.text)),
-        );
-    }
-    Some(Dialog::Confirm(ConfirmDialog {
-        title: "Take back the last step".to_owned(),
-        lines,
-        go: "Take it back",
-        intent: Intent::UndoLast,
-        focus: Focus::Cancel,
-    }))
-}
-
-fn go_back(model: &Model) -> Dialog {
-    let crossed = model.pause.as_ref().is_some_and(|pause| pause.crossed);
-    let has_rollback = model
-        .steps
-        .all()
-        .iter()
-        .any(|step| step.half == Half::Rollback);
-    let lines = if crossed && has_rollback {
-        vec!["GREEN is in service. Going back is a rollback: the cutover mirrored, with gates of its own.".to_owned()]
-    } else {
-        let done: Vec<_> = model
-            .steps
-            .places()
-            .rev()
-            .map(|at| &model.steps.all()[at])
-            .filter(|step| step.was_applied())
-            .collect();
-        let mut lines = vec![format!(
-            "{} steps are taken back, the last one first:",
-            done.len()
-        )];
-        lines.extend(
-            done.iter()
-                .map(|step| format!("{}  {}", step.number, step.plan.title)),
-        );
-        lines
-    };
-    Dialog::Confirm(ConfirmDialog {
-        title: "Go all the way back".to_owned(),
-        lines,
-        go: "Go back",
-        intent: Intent::GoBack,
-        focus: Focus::Cancel,
-    })
-}
-
-fn take_as_done(model: &Model) -> Option<Dialog> {
-    let step = model.steps.current()?;
-    let StepState::Unclear { evidence } = &step.state else {
-        return None;
-    };
-    Some(Dialog::Confirm(ConfirmDialog {
-        title: format!("Take {} as done", step.number),
-        lines: vec![
-            format!("The servers said: {evidence}"),
-            "You looked at them yourself, and all of this step is there. The run goes on with the next one.".to_owned(),
-        ],
-        go: "It is done",
-        intent: Intent::TakeAsDone { step: step.plan.info.id.clone() },
-        focus: Focus::Cancel,
-    }))
 }
 
 #[cfg(test)]
