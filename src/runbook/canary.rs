@@ -17,7 +17,7 @@ pub struct CanarySeen {
 }
 
 impl CanarySeen {
-    /// One line: `an application saw 74.2 ms; 120 rows acknowledged, 0 lost, 0 doubled, 1 in doubt`.
+    /// One line: `an application saw 74.2 ms; of 120 rows 0 lost, 0 doubled; 1 in doubt`.
     #[must_use]
     pub fn words(&self) -> String {
         let pause = self.pause_us.map_or_else(
@@ -29,7 +29,7 @@ impl CanarySeen {
             _ => "lost and doubled not counted".to_owned(),
         };
         format!(
-            "an application saw {pause}; {} rows acknowledged, {counts}, {} in doubt",
+            "an application saw {pause}; of {} rows {counts}; {} in doubt",
             self.acknowledged, self.in_doubt
         )
     }
@@ -57,13 +57,13 @@ mod tests {
             in_doubt: 1,
         };
         let words =
-            "an application saw 74.2 ms; 120 rows acknowledged, 0 lost, 0 doubled, 1 in doubt";
+            "an application saw 74.2 ms; of 120 rows 0 lost, 0 doubled; 1 in doubt";
         assert_eq!(seen.words(), words);
         assert!(seen.is_whole());
         seen.doubled = Some(2);
         assert!(!seen.is_whole());
         seen = CanarySeen::default();
-        let words = "an application saw no end of the pause; 0 rows acknowledged, lost and doubled not counted, 0 in doubt";
+        let words = "an application saw no end of the pause; of 0 rows lost and doubled not counted; 0 in doubt";
         assert_eq!(seen.words(), words);
     }
 }
