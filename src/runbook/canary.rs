@@ -56,8 +56,7 @@ mod tests {
             doubled: Some(0),
             in_doubt: 1,
         };
-        let words =
-            "an application saw 74.2 ms; of 120 rows 0 lost, 0 doubled; 1 in doubt";
+        let words = "an application saw 74.2 ms; of 120 rows 0 lost, 0 doubled; 1 in doubt";
         assert_eq!(seen.words(), words);
         assert!(seen.is_whole());
         seen.doubled = Some(2);

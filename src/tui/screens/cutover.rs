@@ -37,15 +37,8 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     }
     lines.push(Line::default());
     lines.extend(forecast(scene, pause));
+    lines.extend(canary(scene, pause));
     lines.extend(left(scene, pause));
-    if let Some(seen) = &pause.canary {
-        let style = if seen.is_whole() {
-            scene.theme.good
-        } else {
-            scene.theme.block
-        };
-        lines.push(Line::from(span(seen.words(), style)));
-    }
     lines.push(Line::default());
     lines.push(ending(scene, pause));
     paint::lines(buf, area, &lines);
@@ -167,6 +160,17 @@ fn forecast(scene: &Scene, pause: &Pause) -> Option<Line<'static>> {
         span(text::left("expected", 26), scene.theme.label),
         span(forecast.to_string(), scene.theme.text),
     ]))
+}
+
+/// What an application saw of it.
+fn canary(scene: &Scene, pause: &Pause) -> Option<Line<'static>> {
+    let seen = pause.canary.as_ref()?;
+    let style = if seen.is_whole() {
+        scene.theme.good
+    } else {
+        scene.theme.block
+    };
+    Some(Line::from(span(seen.words(), style)))
 }
 
 fn ending(scene: &Scene, pause: &Pause) -> Line<'static> {
