@@ -343,3 +343,48 @@ impl Summary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::StepId;
+
+    fn summary(lost: u64) -> Summary {
+        let seen = CanarySeen {
+            pause_us: Some(74_000),
+            acknowledged: 12,
+            lost: Some(lost),
+            doubled: Some(0),
+            in_doubt: 1,
+        };
+        let event = Event {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            step: Some(StepId::new("cutover.switch")),
+            what: What::Pause {
+                pause: PauseEvent::Canary { seen },
+            },
+        };
+        let mut seen = Seen::default();
+        seen.take(&event, false);
+        let audit = Audit {
+            acknowledged: 1,
+            pauses_ms: vec![80],
+            ..Audit::default()
+        };
+        let versions = ("15.18".to_owned(), "17.10".to_owned());
+        Summary::of(seen, &audit, Outcome::Done, false, versions)
+    }
+
+    #[test]
+    fn a_row_the_canary_lost_fails_the_rehearsal() {
+        let clean = serde_json::to_value(summary(0)).unwrap();
+        assert_eq!(clean["verdict"], "clean");
+        let canary = serde_json::json!([{
+            "step": "cutover.switch", "pause_us": 74_000, "acknowledged": 12, "lost": 0, "doubled": 0, "in_doubt": 1,
+        }]);
+        assert_eq!(clean["canary"], canary);
+        let failed = summary(1);
+        assert_eq!(failed.verdict, "failed");
+        assert!(failed.why[0].contains("1 lost"), "{:?}", failed.why);
+    }
+}

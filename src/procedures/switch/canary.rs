@@ -15,7 +15,9 @@ use crate::ports::{Databases, DbErrorKind, Session};
 use crate::procedures::Job;
 use crate::runbook::{Context, PauseEvent, StepError};
 
-/// For the first row to come through before the pause is begun without a canary.
+/// Rows that are to be through before anything else is done: few would say little about what is lost or doubled.
+const ROWS: usize = 10;
+/// For them to come through; where none does the switch goes on without a canary.
 const WARM: Duration = Duration::from_secs(2);
 /// For the first row to come through after the pause.
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -60,10 +62,12 @@ impl Canary {
         })
     }
 
-    /// Waits a moment for the first row; a canary that brings none through is let go, and the pause goes without.
+    /// Waits a moment for its first rows; a canary that brings none through is let go, and the switch goes without.
     pub(super) async fn warm(mut self, ctx: &Context) -> Option<Self> {
-        let first = self.acknowledged.wait_for(Option::is_some);
-        if matches!(timeout(WARM, first).await, Ok(Ok(_))) {
+        let tally = Arc::clone(&self.tally);
+        let enough = |_: &Option<Instant>| copy(&tally).acknowledged.len() >= ROWS;
+        let _ = timeout(WARM, self.acknowledged.wait_for(enough)).await;
+        if !self.tally().acknowledged.is_empty() {
             return Some(self);
         }
         let why = self.tally().failure;
@@ -107,10 +111,7 @@ impl Canary {
     }
 
     fn tally(&self) -> Tally {
-        self.tally
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        copy(&self.tally)
     }
 
     /// How often each of its numbers stands on `serving`.
@@ -127,6 +128,10 @@ impl Canary {
         }
         Ok(held)
     }
+}
+
+fn copy(tally: &Mutex<Tally>) -> Tally {
+    tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The task that writes.

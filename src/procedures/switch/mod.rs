@@ -282,14 +282,13 @@ impl Step for Switch {
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
-        let canary = Canary::start(ctx, &self.job);
-        self.warm_up(ctx).await?;
-        let budget = self.job.profile.budgets.write_pause;
-        let recheck = self.prepare_recheck(ctx).await;
-        let canary = match canary {
+        let canary = match Canary::start(ctx, &self.job) {
             Some(canary) => canary.warm(ctx).await,
             None => None,
         };
+        self.warm_up(ctx).await?;
+        let budget = self.job.profile.budgets.write_pause;
+        let recheck = self.prepare_recheck(ctx).await;
         let forecast = self.forecast(ctx).await?;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
