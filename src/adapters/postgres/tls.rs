@@ -21,8 +21,6 @@ pub(super) enum TlsError {
         "sslmode verify-ca accepts any name, so it cannot rest on the system's public CAs: name the CA file with sslrootcert, or use verify-full"
     )]
     VerifyCaNeedsFile,
-    #[error("no CA certificate is known to check the server with: name a CA file with sslrootcert")]
-    NoRoots,
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
 }
@@ -77,7 +75,10 @@ pub(super) fn connector(
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }
 
-/// The CA file's certificates, or the system's.
+/// The authorities that RDS has its servers' certificates from.
+const RDS_AUTHORITIES: &[u8] = include_bytes!("../../../assets/rds-ca-bundle.pem");
+
+/// The CA file's certificates, or the system's and those of RDS.
 fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
     let mut store = RootCertStore::empty();
     if let Some(path) = file {
@@ -98,11 +99,13 @@ fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
         }
     } else {
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if store.is_empty() {
-            return Err(TlsError::NoRoots);
-        }
+        store.add_parsable_certificates(rds_authorities());
     }
     Ok(Arc::new(store))
+}
+
+fn rds_authorities() -> impl Iterator<Item = CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(RDS_AUTHORITIES).filter_map(Result::ok)
 }
 
 /// Checks the chain against `roots` when there are any, and never the name; the handshake's signature always.
@@ -157,5 +160,23 @@ impl ServerCertVerifier for AnyName {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+
+    use super::{RDS_AUTHORITIES, rds_authorities, roots};
+
+    #[test]
+    fn every_authority_of_rds_is_one() {
+        let text = String::from_utf8_lossy(RDS_AUTHORITIES);
+        let told = text.matches("BEGIN CERTIFICATE").count();
+        let mut store = RootCertStore::empty();
+        let (taken, refused) = store.add_parsable_certificates(rds_authorities());
+        assert_eq!((taken, refused), (told, 0));
+        assert!(text.contains("# Amazon RDS eu-central-1 Root CA RSA2048 G1"));
+        assert!(roots(None).expect("authorities").len() >= taken);
     }
 }
