@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::guardrails::{Board, Growth, no_go};
-use super::sights::Past;
+use super::sights::{Past, link_should_run};
 use crate::domain::{Node, Place};
 use crate::engine::{Memory, Trip};
 use crate::event::{Event, Gauges, StepState, What};
@@ -82,7 +82,10 @@ impl Lookout {
                 let _ = self.trips.send(trip);
             }
             gauges.lights = board.lights();
-            gauges.no_go = no_go(&gauges, &self.profile.budgets);
+            // Before its link has been started there is nothing to switch, and nothing to warn of.
+            gauges.no_go = link_should_run(&round, round.direction())
+                .then(|| no_go(&gauges, &self.profile.budgets))
+                .flatten();
             self.gauges.send_replace(gauges);
         }
     }

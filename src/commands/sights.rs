@@ -304,7 +304,7 @@ impl Server {
 }
 
 /// The live link has been started and not been stopped by us.
-fn link_should_run(round: &Round, live: Direction) -> bool {
+pub(super) fn link_should_run(round: &Round, live: Direction) -> bool {
     match live {
         Direction::Forward => round.is_done("catch-up.enable"),
         Direction::Reverse => round.is_done("way-back.enable") && !way_back_is_used_up(round),

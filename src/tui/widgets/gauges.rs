@@ -101,18 +101,18 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
     ));
     if let (true, Some(pause)) = (wide, gauges.pause_forecast) {
         spans.push(span(
-            format!("   a pause now about {} ms ", pause.total().as_millis()),
+            format!("   a pause now about {} ms", pause.total().as_millis()),
             theme.dim,
         ));
     } else if let Some(pause) = gauges.pause_forecast {
         spans.push(span(
-            format!("  pause ~{} ms ", pause.total().as_millis()),
+            format!("  pause ~{} ms", pause.total().as_millis()),
             theme.dim,
         ));
     }
     match scene.model.no_go() {
-        Some(reasons) if reasons.is_empty() => spans.push(span("● go", theme.good)),
-        Some(_) => spans.push(span("✘ no-go", theme.block)),
+        Some(reasons) if reasons.is_empty() => spans.push(span("  ● go", theme.good)),
+        Some(_) => spans.push(span("  ✘ no-go", theme.block)),
         None => {}
     }
     Line::from(spans)
