@@ -16,8 +16,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// At which action or record.
     pub at: u64,
-    /// At every one from here on as well.
-    pub from: Option<u64>,
+    /// At every one from the first to the last of these as well.
+    pub more: Option<(u64, u64)>,
 }
 
 /// What goes wrong.
@@ -47,8 +47,8 @@ pub enum FaultKind {
     FailRecord,
 }
 
-/// The variable a rehearsal reads its fault from: `kill-before:12`; `cut:3+` for the third and every later action;
-/// `fail:3,7+` for the third, and for every one from the seventh on.
+/// The variable a rehearsal reads its fault from: `kill-before:12`; `cut:3-5` for the third to the fifth action; `cut:3+`
+/// for the third and every later one; `fail:3,7+` for the third, and for every one from the seventh on.
 pub const VARIABLE: &str = "GREENLIGHT_FAULT";
 
 const KINDS: [(&str, FaultKind); 11] = [
@@ -76,8 +76,8 @@ impl Fault {
 
     /// What goes wrong with this one, if anything.
     pub(super) fn strikes(&self, number: u64) -> Option<FaultKind> {
-        let again = self.from.is_some_and(|from| number >= from);
-        (number == self.at || again).then_some(self.kind)
+        let more = |(first, last)| (first..=last).contains(&number);
+        (number == self.at || self.more.is_some_and(more)).then_some(self.kind)
     }
 }
 
@@ -87,23 +87,24 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once(':').and_then(|(name, at)| {
             let (_, kind) = KINDS.iter().find(|(known, _)| *known == name)?;
-            let (at, from) = match at.strip_suffix('+') {
-                Some(both) => {
+            let (at, more) = match (at.strip_suffix('+'), at.split_once('-')) {
+                (Some(both), _) => {
                     let (at, from) = both.split_once(',').unwrap_or((both, both));
-                    (at, Some(from.parse().ok()?))
+                    (at, Some((from.parse().ok()?, u64::MAX)))
                 }
-                None => (at, None),
+                (None, Some((at, last))) => (at, Some((at.parse().ok()?, last.parse().ok()?))),
+                (None, None) => (at, None),
             };
             Some(Self {
                 kind: *kind,
                 at: at.parse().ok()?,
-                from,
+                more,
             })
         });
         parsed.ok_or_else(|| {
             let kinds: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
             format!(
-                "{VARIABLE}={text}: expected KIND:N, KIND:N+ or KIND:N,M+ with one of {}",
+                "{VARIABLE}={text}: expected KIND:N, KIND:N-M, KIND:N+ or KIND:N,M+ with one of {}",
                 kinds.join(", ")
             )
         })
@@ -211,13 +212,14 @@ mod tests {
         assert!(strikes(once).eq([false, false, true, false]));
         assert!(strikes(on).eq([false, false, true, true]));
         assert!(strikes("cut:1,3+".parse().unwrap()).eq([true, false, true, true]));
+        assert!(strikes("cut:2-3".parse().unwrap()).eq([false, true, true, false]));
         assert_eq!(on.strikes(4), Some(FaultKind::Cut));
     }
 
     #[test]
     fn what_is_no_fault_is_refused_with_what_would_be() {
         for wrong in [
-            "", "cut", "cut:", "cut:x", "cut:-1", "bite:3", "cut:3++", "cut:1,3",
+            "", "cut", "cut:", "cut:x", "cut:-1", "cut:1-", "bite:3", "cut:3++", "cut:1,3",
         ] {
             let refused = wrong.parse::<Fault>().unwrap_err();
             assert!(refused.contains("kill-before"), "{wrong}: {refused}");

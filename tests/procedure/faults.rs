@@ -37,10 +37,10 @@ async fn every_action_sent_twice_there_and_back() {
     assert!(done.cases.len() > 60, "{:?}", done.cases);
 }
 
-/// The disk is full from a record in the middle of the write pause on: BLUE is given back all the same, and the run
-/// parks. With the disk free again it goes on.
+/// A record in the middle of the write pause cannot be written, as on a full disk: BLUE is given back all the same, and
+/// the run parks. Or it is the last thing the process does: the next one gives BLUE back. Then the run goes on.
 #[tokio::test]
-async fn a_disk_that_is_full_in_the_write_pause_gives_blue_back() {
+async fn whatever_becomes_of_a_record_of_the_write_pause_blue_is_given_back() {
     let mut chain = Chain::begin("fail-record").await;
     let before = chain.lab.logins(BLUE).await;
     let there = chain.lab.run(&TO_THE_CUTOVER).await;
@@ -51,6 +51,17 @@ async fn a_disk_that_is_full_in_the_write_pause_gives_blue_back() {
         let (ended, _) = chain.process(Call::Resume, &[CUT_OVER], &fault, 1).await;
         assert_eq!(ended.code, PARKED, "{fault}:\n{}", ended.said);
         assert!(ended.said.contains("write pause begins"), "{}", ended.said);
+        assert_eq!(chain.lab.logins(BLUE).await, before, "{fault}");
+        assert!(!chain.lab.is_open(GREEN).await, "{fault}");
+        chain.lab.assert_nothing_lost().await;
+    }
+    for record in [first, first + 2, first + 6, first + 12] {
+        let fault = format!("kill-record:{record}");
+        let (ended, _) = chain.process(Call::Resume, &[CUT_OVER], &fault, 1).await;
+        assert_eq!(ended.code, KILLED, "{fault}:\n{}", ended.said);
+        assert!(ended.said.contains("write pause begins"), "{}", ended.said);
+        let again = chain.lab.resume(&[], None).await;
+        again.with(PARKED).saying(AT_THE_CUTOVER);
         assert_eq!(chain.lab.logins(BLUE).await, before, "{fault}");
         assert!(!chain.lab.is_open(GREEN).await, "{fault}");
         chain.lab.assert_nothing_lost().await;

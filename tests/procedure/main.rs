@@ -1,5 +1,6 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
+mod again;
 mod bad_days;
 mod canary;
 mod cases;
