@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
 use crate::ports::{CommandError, CommandOutput, CommandSpec, Commands, OnLine};
-use crate::profile::{PasswordSource, Profile};
+use crate::profile::{BlueGreen, PasswordSource};
 
 /// As much of a command's output as is kept, bytes; the last of it.
 const KEPT: usize = 64 * 1024;
@@ -34,7 +35,7 @@ impl LocalCommands {
 
     /// Commands that do not see `PGPASSWORD` nor the variables the profile takes passwords from.
     #[must_use]
-    pub fn from_profile(profile: &Profile) -> Self {
+    pub fn from_profile(profile: &BlueGreen) -> Self {
         let named = [&profile.connection.password, &profile.replication.password];
         let canary = profile.canary.as_ref().map(|canary| &canary.password);
         let named = named
@@ -63,7 +64,11 @@ impl Commands for LocalCommands {
         let mut prepared = Command::new(&program);
         prepared
             .args(command.argv.get(1..).unwrap_or_default())
-            .stdin(Stdio::null())
+            .stdin(if command.input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
@@ -75,20 +80,27 @@ impl Commands for LocalCommands {
         // Dropped on any way out, a caller that stops waiting included: what the command started goes with it.
         let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
 
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), command.input.clone()) {
+            // A command that does not read it all has its own reason; its exit code tells.
+            tokio::spawn(async move { pipe.write_all(input.expose_secret().as_bytes()).await });
+        }
         let (lines, mut heard) = mpsc::channel(64);
         if let Some(out) = child.stdout.take() {
-            tokio::spawn(listen(out, lines.clone()));
+            tokio::spawn(listen(out, Stream::Out, lines.clone()));
         }
         if let Some(err) = child.stderr.take() {
-            tokio::spawn(listen(err, lines.clone()));
+            tokio::spawn(listen(err, Stream::Err, lines.clone()));
         }
         drop(lines);
 
-        let mut tail = Tail::default();
+        let (mut tail, mut stdout) = (Tail::default(), Tail::default());
         let ending = async {
             let hear = async {
-                while let Some(line) = heard.recv().await {
+                while let Some((stream, line)) = heard.recv().await {
                     on_line(&line);
+                    if stream == Stream::Out {
+                        stdout.push(line.clone());
+                    }
                     tail.push(line);
                 }
             };
@@ -108,6 +120,7 @@ impl Commands for LocalCommands {
             Ok(Ok(status)) => Ok(CommandOutput {
                 code: status.code(),
                 output: tail.text(),
+                stdout: stdout.text(),
             }),
             Ok(Err(error)) => Err(cannot(error)),
             Err(_) => Err(CommandError::TimedOut {
@@ -119,8 +132,19 @@ impl Commands for LocalCommands {
     }
 }
 
+/// Where a line came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
 /// Hands over lines until the pipe closes; what is not UTF-8 is shown as �.
-async fn listen(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<String>) {
+async fn listen(
+    pipe: impl AsyncRead + Unpin,
+    stream: Stream,
+    lines: mpsc::Sender<(Stream, String)>,
+) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {
@@ -130,7 +154,7 @@ async fn listen(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<String>) {
             Ok(_) => {
                 let text = String::from_utf8_lossy(&line);
                 let text = text.trim_end_matches(['\r', '\n']).to_owned();
-                if lines.send(text).await.is_err() {
+                if lines.send((stream, text)).await.is_err() {
                     return;
                 }
             }

@@ -1,9 +1,7 @@
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use crate::domain::Sql;
-use crate::ports::{CommandSpec, Commands, Databases, OnLine, RdsApi};
+use crate::ports::{CommandSpec, OnLine};
 use crate::runbook::{Action, Call, Executor, RdsCall, Reply, StepError, Target, World};
 
 /// The server does not look whether its client is still there, and no limit but the statement's own ends it. A setting
@@ -14,9 +12,7 @@ const UNATTENDED: &str = "SELECT set_config(name, '0', false) FROM pg_settings W
 /// Sends actions for real.
 #[derive(Clone)]
 pub struct Live {
-    databases: Arc<dyn Databases>,
-    rds: Option<Arc<dyn RdsApi>>,
-    commands: Arc<dyn Commands>,
+    world: World,
 }
 
 impl Live {
@@ -24,17 +20,15 @@ impl Live {
     #[must_use]
     pub fn new(world: &World) -> Self {
         Self {
-            databases: world.databases.clone(),
-            rds: world.rds.clone(),
-            commands: world.commands.clone(),
+            world: world.clone(),
         }
     }
 
     async fn rds(&self, call: &RdsCall) -> Result<Reply, StepError> {
-        let rds = self
-            .rds
-            .as_ref()
-            .ok_or_else(|| StepError::Stop("this procedure has no RDS control plane".to_owned()))?;
+        let rds =
+            self.world.rds.as_ref().ok_or_else(|| {
+                StepError::Stop("this procedure has no RDS control plane".to_owned())
+            })?;
         let instance = |instance| Reply::Instance(Box::new(instance));
         let snapshot = |snapshot| Reply::Snapshot(Box::new(snapshot));
         Ok(match call {
@@ -73,11 +67,11 @@ impl Executor for Live {
     async fn execute(&self, action: &Action, on_line: OnLine<'_>) -> Result<Reply, StepError> {
         match (&action.call, &action.target) {
             (Call::Sql(sql), Target::Database(place)) => {
-                let session = self.databases.shared(place).await?;
+                let session = self.world.databases.shared(place).await?;
                 Ok(Reply::Rows(session.query_within(sql, action.limit).await?))
             }
             (Call::Standing { sql, lasts }, Target::Database(place)) => {
-                let session = self.databases.dedicated(place, "standing").await?;
+                let session = self.world.databases.dedicated(place, "standing").await?;
                 session.query(&Sql::new(UNATTENDED)).await?;
                 let pid = session.backend_pid();
                 let (sql, lasts) = (sql.clone(), *lasts);
@@ -91,13 +85,18 @@ impl Executor for Live {
                 "a statement was addressed to {target}, which is no database; nothing was sent"
             ))),
             (Call::Rds(call), _) => self.rds(call).await,
-            (Call::Command { argv, env }, _) => {
+            (Call::Command { argv, env, input }, target) => {
                 let command = CommandSpec {
                     argv: argv.clone(),
                     env: env.clone(),
+                    input: input.clone(),
                     limit: action.limit,
                 };
-                Ok(Reply::Command(self.commands.run(&command, on_line).await?))
+                let ran = match target {
+                    Target::Host(host) => self.world.hosts()?.run(host, &command, on_line).await,
+                    _ => self.world.commands.run(&command, on_line).await,
+                };
+                Ok(Reply::Command(ran?))
             }
         }
     }

@@ -2,11 +2,13 @@
 
 mod commands;
 mod executor;
+mod hosts;
 pub mod postgres;
 pub mod rds;
 
 pub use commands::LocalCommands;
 pub use executor::Live;
+pub use hosts::ProfileHosts;
 
 /// Makes ring the process's TLS crypto provider; a second call does nothing. Call it once, before the first connection.
 pub fn install_crypto_provider() {

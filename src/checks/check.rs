@@ -6,7 +6,7 @@ use super::ask::Ask;
 use super::finding::{Finding, FindingKind};
 use super::known::OPERATOR_LOCK;
 use crate::domain::{Node, PgVersion, Place, Sql};
-use crate::profile::{Names, Profile};
+use crate::profile::{BlueGreen, Names};
 use crate::runbook::{CheckResult, Facts, Verdict, World};
 
 /// A table larger than this, updated without a key, holds up apply: every change reads all of it.
@@ -57,7 +57,7 @@ pub enum Moment {
 #[derive(Clone, Copy)]
 pub struct CheckContext<'a> {
     /// The profile.
-    pub profile: &'a Profile,
+    pub profile: &'a BlueGreen,
     /// The servers.
     pub world: &'a World,
     /// What the run has learnt.

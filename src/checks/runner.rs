@@ -13,7 +13,7 @@ use super::finding::Finding;
 use super::judge::Judged;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::ports::{Databases, DbError, DbErrorKind, Rows, Session};
-use crate::profile::{ACKNOWLEDGEABLE, Profile};
+use crate::profile::{ACKNOWLEDGEABLE, BlueGreen};
 use crate::runbook::{CheckReport, CheckResult, Verdict};
 
 /// Sessions of one round on one server.
@@ -83,7 +83,7 @@ async fn answer_and_tell(
 }
 
 /// A finding that the operator has taken care of warns; one that is unknown still blocks.
-fn acknowledge(profile: &Profile, result: &mut CheckResult) {
+fn acknowledge(profile: &BlueGreen, result: &mut CheckResult) {
     if result.verdict == Verdict::Block
         && !result.unknown
         && ACKNOWLEDGEABLE.contains(&result.id.as_str())

@@ -177,6 +177,7 @@ fn dump<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
         let command = CommandSpec {
             argv: vec!["pg_dump".to_owned(), "--version".to_owned()],
             env: Vec::new(),
+            input: None,
             limit: Duration::from_secs(5),
         };
         let output = asking

@@ -12,7 +12,7 @@ use crate::checks::{CheckContext, Moment, run_all};
 use crate::cli::CheckArgs;
 use crate::domain::{Node, Place, visible_char};
 use crate::ports::{Databases, RdsApi};
-use crate::profile::{PasswordSource, Profile, load};
+use crate::profile::{BlueGreen, PasswordSource, Profile, load};
 use crate::runbook::{CheckReport, CheckResult, Facts, Verdict, World};
 
 /// The name sessions of this command carry where a run's would stand.
@@ -26,7 +26,7 @@ struct Printed<'a> {
 
 /// Asks the pre-flight checks and prints them; exit code 1 when one of them blocks.
 pub async fn run(args: &CheckArgs) -> Ended {
-    let profile = load(&args.profile)?;
+    let Profile::BlueGreen(profile) = load(&args.profile)?;
     let settings = AwsSettings::from(&profile.rds);
     let rds: Arc<dyn RdsApi> = Arc::new(RdsClient::connect(&settings, trace_retries()).await?);
     let databases = Postgres::from_profile(&profile, RUN, Some(Arc::clone(&rds)));
@@ -42,6 +42,7 @@ pub async fn run(args: &CheckArgs) -> Ended {
     let world = World {
         databases: Arc::new(databases),
         rds: Some(rds),
+        hosts: None,
         commands: Arc::new(LocalCommands::from_profile(&profile)),
     };
     let report = ask(&profile, &world, args.json).await;
@@ -61,7 +62,7 @@ pub async fn run(args: &CheckArgs) -> Ended {
     Ok(ExitCode::from(u8::from(!report.passes())))
 }
 
-async fn ask(profile: &Profile, world: &World, quiet: bool) -> CheckReport {
+async fn ask(profile: &BlueGreen, world: &World, quiet: bool) -> CheckReport {
     let facts = Facts::default();
     // Nothing is sent with it before GREEN exists; whether there will be one decides how the logs are judged.
     let password = SecretString::default();

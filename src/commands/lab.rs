@@ -3,6 +3,7 @@
 //! `up` starts `lab serve` as a process of its own, which owns the servers, and leaves when that says it is up. If `up`
 //! dies before, the serving process sees its pipe end and takes everything down again.
 
+use std::fmt::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,17 +18,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Ended, Failure, print, print_json};
 use crate::cli::{LabArgs, LabAudit, LabCommand, LabDown, LabRedirect, LabServe, LabUp};
 use crate::rehearsal::lab::files::{self, Card, LabNode, Up};
-use crate::rehearsal::lab::{DATABASES, registry};
+use crate::rehearsal::lab::registry;
 use crate::rehearsal::load::audit;
-use crate::rehearsal::{Lab, LabOptions, Load, LoadOptions, end_process};
+use crate::rehearsal::{LabOptions, end_process, has_lab, lab_up};
 
 const DOWN_LIMIT: Duration = Duration::from_secs(60);
-/// What a writer of the lab waits between transactions, so that the machine has something left for the upgrade.
-const WRITER_PAUSE: Duration = Duration::from_millis(2);
 
 /// What `up` asks of `serve`, as one line on its standard input.
 #[derive(Serialize, Deserialize)]
 struct Wish {
+    procedure: String,
     load: usize,
     majors: (u32, u32),
     pg_bin: Vec<PathBuf>,
@@ -54,12 +54,7 @@ pub async fn run(args: LabArgs) -> Ended {
 }
 
 async fn up(args: &LabUp) -> Ended {
-    if args.procedure != "rds-blue-green" {
-        return Err(Failure::new(format!(
-            "there is no lab for {:?}: only rds-blue-green has one",
-            args.procedure
-        )));
-    }
+    has_lab(&args.procedure)?;
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command
         .args(["lab", "serve", "--dir"])
@@ -74,6 +69,7 @@ async fn up(args: &LabUp) -> Ended {
         return Err(Failure::new("the lab's process has no pipes"));
     };
     let wish = Wish {
+        procedure: args.procedure.clone(),
         load: args.load.unwrap_or(0),
         majors: (args.from, args.to),
         pg_bin: args.pg_bin.clone(),
@@ -115,7 +111,10 @@ fn show(up: &Up, json: bool) -> Ended {
     let node = |node: &LabNode| format!("{:<13} {}\n", node.name, node.url);
     let nodes: String = up.nodes.iter().map(node).collect();
     let (profile, endpoint) = (up.profile.display(), &up.rds_endpoint);
-    let text = format!("profile       {profile}\n{nodes}RDS stand-in  {endpoint}\n");
+    let mut text = format!("profile       {profile}\n{nodes}");
+    if !endpoint.is_empty() {
+        let _ = writeln!(text, "RDS stand-in  {endpoint}");
+    }
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -133,7 +132,7 @@ async fn serve(args: &LabServe) -> Ended {
     let mut terminate = signal(SignalKind::terminate())?;
     // Until it is up, the end of standard input means that nobody waits for the lab any more.
     let lab = tokio::select! {
-        lab = Lab::up(&options, &say) => lab,
+        lab = lab_up(&wish.procedure, &options, &say) => lab,
         _ = lines.next_line() => return Ok(ExitCode::FAILURE),
         _ = terminate.recv() => return Ok(ExitCode::FAILURE),
     };
@@ -144,12 +143,7 @@ async fn serve(args: &LabServe) -> Ended {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let load = Load::start(&LoadOptions {
-        dir: lab.dir().to_owned(),
-        writers: wish.load,
-        databases: DATABASES.map(str::to_owned).into(),
-        pause: WRITER_PAUSE,
-    });
+    let load = lab.load(wish.load);
     match load {
         Err(error) => {
             tell(&Told::Failed(error.to_string()));

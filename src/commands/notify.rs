@@ -68,6 +68,7 @@ async fn tell(hook: Hook, event: &'static str, run: String, commands: Arc<dyn Co
     let spec = CommandSpec {
         argv,
         env: Vec::new(),
+        input: None,
         limit: hook.limit,
     };
     // A message that does not go out must not hold up a run; the log file says so.

@@ -1,31 +1,17 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use super::outfit::unreached;
 use super::{Ended, print, print_json};
 use crate::cli::PlanArgs;
 use crate::domain::visible_lines;
-use crate::procedures::rds_blue_green::build::Way;
-use crate::procedures::{self, Job};
-use crate::profile::{self, Route};
+use crate::profile;
 use crate::runbook::{Facts, Plan, PlanPhase, PlanStep, Risk, ShownAction, Undo};
 
 /// Prints the runbook of a profile. Connects to nothing: what only servers can tell stands as `{name}`.
 pub fn run(args: &PlanArgs) -> Ended {
-    let profile = Arc::new(profile::load(&args.profile)?);
-    let way = match profile.rds.route {
-        Route::UpgradeInstance => Way::UpgradeInstance,
-        Route::UpgradeSnapshot => Way::UpgradeSnapshot,
-        Route::Auto => {
-            eprintln!(
-                "greenlight: the route is chosen by what BLUE is and holds when the run begins; shown here is \
-                 upgrade-snapshot"
-            );
-            Way::UpgradeSnapshot
-        }
-    };
-    let (job, _) = Job::new(profile, "{run}", None, None);
-    let plan = Plan::of(&procedures::runbook(&job, way), &Facts::default());
+    let profile = profile::load(&args.profile)?;
+    let plan = Plan::of(&unreached(profile), &Facts::default());
     if args.json {
         print_json(&plan)?;
     } else if args.markdown {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,43 +16,29 @@ use crate::cli::RehearseArgs;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::journal::Runs;
 use crate::profile;
-use crate::rehearsal::lab::DATABASES;
-use crate::rehearsal::load::audit;
-use crate::rehearsal::{Audit, Lab, LabOptions, Load, LoadOptions};
+use crate::rehearsal::{Audit, Disposable, LabOptions, Load, has_lab, lab_up};
 use crate::runbook::{CanarySeen, PauseEvent, StepResult, Verdict};
 
 /// The step whose gate is where a rollback is chosen.
 const FORK: &str = "finish.unlink";
 /// How long the gate's checks may refuse before a rehearsal counts as failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a writer waits between two transactions, so that two cores have something left for the upgrade.
-const WRITER_PAUSE: Duration = Duration::from_millis(2);
 
 /// `greenlight rehearse [PROCEDURE]`
 pub async fn run(args: &RehearseArgs) -> Ended {
-    if args.procedure != "rds-blue-green" {
-        return Err(Failure::new(format!(
-            "there is no rehearsal of {:?}: only of rds-blue-green",
-            args.procedure
-        )));
-    }
+    has_lab(&args.procedure)?;
     let dir = fresh_dir()?;
     let mut options = LabOptions::new(&dir)?;
     options.pg_bin.clone_from(&args.pg_bin);
     let lab = tokio::select! {
-        lab = Lab::up(&options, &say) => lab?,
+        lab = lab_up(&args.procedure, &options, &say) => lab?,
         _ = tokio::signal::ctrl_c() => {
             // Giving `up` up takes down what it had started.
             return Err(Failure::new("the rehearsal was given up; nothing of it is left"));
         }
     };
-    let load = Load::start(&LoadOptions {
-        dir: dir.clone(),
-        writers: args.load,
-        databases: DATABASES.map(str::to_owned).to_vec(),
-        pause: WRITER_PAUSE,
-    })?;
-    let ended = rehearse(args, &dir, load).await;
+    let load = lab.load(args.load)?;
+    let ended = rehearse(args, lab.as_ref(), load).await;
     say("taking the lab down");
     lab.down().await?;
     ended
@@ -76,14 +62,15 @@ fn fresh_dir() -> Result<PathBuf, Failure> {
     Err(Failure::new("no folder for the lab could be made"))
 }
 
-async fn rehearse(args: &RehearseArgs, dir: &Path, load: Load) -> Ended {
+async fn rehearse(args: &RehearseArgs, lab: &dyn Disposable, load: Load) -> Ended {
+    let dir = lab.dir();
     let profile = profile::load(&dir.join("profile.toml"))?;
     let runs = Runs::locate(Some(&dir.join("runs")))?;
     let ready = begin(profile, &runs, false).await?;
     if !args.auto {
         let outcome = ready.on_disposable_servers().on_screen(args.theme).await?;
         load.stop().await?;
-        let audit = audit(dir).await?;
+        let audit = lab.audit(outcome == Outcome::RolledBack).await?;
         say(match outcome {
             Outcome::Done => "the rehearsal is done",
             Outcome::RolledBack => "the rehearsal is rolled back",
@@ -97,7 +84,7 @@ async fn rehearse(args: &RehearseArgs, dir: &Path, load: Load) -> Ended {
         print(&told(&audit))?;
         return Ok(ExitCode::from(outcome.exit_code()));
     }
-    let summary = alone(ready, args, dir, load).await?;
+    let summary = alone(ready, args, lab, load).await?;
     let clean = summary.verdict == "clean";
     if args.json {
         print_json(&summary)?;
@@ -112,7 +99,7 @@ async fn rehearse(args: &RehearseArgs, dir: &Path, load: Load) -> Ended {
 async fn alone(
     ready: Ready,
     args: &RehearseArgs,
-    dir: &Path,
+    lab: &dyn Disposable,
     load: Load,
 ) -> Result<Summary, Failure> {
     let mut answers = Answers {
@@ -136,11 +123,18 @@ async fn alone(
         .headless(answers, printing, |event| seen.take(event, args.json))
         .await;
     load.stop().await?;
-    let audit = audit(dir).await?;
+    let audit = lab.audit(outcome == Outcome::RolledBack).await?;
     if !args.json {
         print(&told(&audit))?;
     }
-    Ok(Summary::of(seen, &audit, outcome, args.rollback, versions))
+    Ok(Summary::of(
+        &args.procedure,
+        seen,
+        &audit,
+        outcome,
+        args.rollback,
+        versions,
+    ))
 }
 
 fn told(audit: &Audit) -> String {
@@ -252,7 +246,7 @@ impl Seen {
 /// The last line of `--json`: a contract.
 #[derive(Serialize)]
 struct Summary {
-    procedure: &'static str,
+    procedure: String,
     verdict: &'static str,
     why: Vec<String>,
     write_pause_ms: Option<u64>,
@@ -281,6 +275,7 @@ struct Versions {
 
 impl Summary {
     fn of(
+        procedure: &str,
         seen: Seen,
         audit: &Audit,
         outcome: Outcome,
@@ -321,7 +316,7 @@ impl Summary {
             }
         }
         Self {
-            procedure: "rds-blue-green",
+            procedure: procedure.to_owned(),
             verdict: if why.is_empty() { "clean" } else { "failed" },
             why,
             write_pause_ms: audit.pauses_ms.first().copied(),
@@ -372,7 +367,14 @@ mod tests {
             ..Audit::default()
         };
         let versions = ("15.18".to_owned(), "17.10".to_owned());
-        Summary::of(seen, &audit, Outcome::Done, false, versions)
+        Summary::of(
+            "rds-blue-green",
+            seen,
+            &audit,
+            Outcome::Done,
+            false,
+            versions,
+        )
     }
 
     #[test]

@@ -1,27 +1,24 @@
 //! `run`, `resume`, `rollback`: one run, on the screen or without one.
 
+use std::any::Any;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::gauges::Lookout;
 use super::headless::{Answers, Printing, attend, operator};
 use super::notify::notified;
-use super::wire::{CutoverChecks, Wired};
+use super::outfit::{Lookout, Outfit, Telling};
 use super::{Ended, Failure, say};
 use crate::adapters::Live;
 use crate::cli::{ResumeArgs, RollbackArgs, RunArgs, RunOptions, ThemeName};
-use crate::domain::PgVersion;
 use crate::engine::fault::Fault;
 use crate::engine::{Drive, Header, Memory, cancel_on_signals, drive};
 use crate::event::{Event, Gauges, Intent, Outcome};
 use crate::inspect::ObjectDiff;
 use crate::journal::{OpenRun, Runs};
-use crate::ports::Session;
-use crate::procedures::{self, Job};
-use crate::profile::{self, Profile};
+use crate::profile::{self, Hook, Profile};
 use crate::runbook::{Facts, Plan};
 use crate::tui;
 
@@ -32,10 +29,11 @@ pub struct Ready {
     intents: mpsc::UnboundedSender<Intent>,
     objects: watch::Receiver<Option<Arc<ObjectDiff>>>,
     header: tui::Header,
-    lookout: Lookout,
+    lookout: Box<dyn Lookout>,
+    telling: Telling,
     gauges: watch::Receiver<Gauges>,
-    /// Held as long as the run is driven: another operator is told who is at work.
-    lock: Arc<dyn Session>,
+    /// Held as long as the run is driven.
+    lock: Box<dyn Any + Send + Sync>,
 }
 
 /// `greenlight run PROFILE`
@@ -71,48 +69,43 @@ pub async fn rollback(args: &RollbackArgs) -> Ended {
 /// Begins a run of `profile`.
 pub async fn begin(profile: Profile, runs: &Runs, dry_run: bool) -> Result<Ready, Failure> {
     let fresh = runs.prepare()?;
-    let id = fresh.id.clone();
-    let text = profile.text.clone();
-    let wired = async {
-        let wired = Wired::reach(profile, &id, &Facts::default()).await?;
-        let lock = wired.lock().await?;
-        let way = wired.way(None).await?;
-        Ok::<_, Failure>((wired, lock, way))
-    };
-    let (wired, lock, way) = match wired.await {
-        Ok(wired) => wired,
+    let label = Label::of(&profile);
+    let text = profile.text().to_owned();
+    let nothing = Facts::default();
+    let outfit = match Outfit::of(profile, &fresh.id, fresh.dir(), &nothing, None).await {
+        Ok(outfit) => outfit,
         Err(failure) => {
             fresh.discard();
             return Err(failure);
         }
     };
-    let (job, objects) = Job::new(
-        Arc::clone(&wired.profile),
-        &id,
-        wired.replication_password.clone(),
-        Some(fresh.dir()),
-    );
-    let runbook = procedures::runbook(&job, way);
-    let run = fresh.begin(&text, &Plan::of(&runbook, &Facts::default()))?;
-    Ready::new(wired, lock, run, runbook, objects, dry_run, None)
+    let run = fresh.begin(&text, &Plan::of(&outfit.runbook, &nothing))?;
+    Ready::new(outfit, label, run, dry_run, None)
 }
 
 /// Takes up a run; `first` is what the operator wants before all else.
 pub async fn take_up(runs: &Runs, id: &str, first: Option<Intent>) -> Result<Ready, Failure> {
     let run = runs.open(id)?;
     let profile = profile::parse(&run.dir.join("profile.toml"), &run.profile)?;
+    let label = Label::of(&profile);
     let memory = Memory::of(&run.past);
-    let wired = Wired::reach(profile, &run.id, &memory.facts).await?;
-    let lock = wired.lock().await?;
-    let way = wired.way(Some(&run.plan)).await?;
-    let (job, objects) = Job::new(
-        Arc::clone(&wired.profile),
-        &run.id,
-        wired.replication_password.clone(),
-        Some(&run.dir),
-    );
-    let runbook = procedures::runbook(&job, way);
-    Ready::new(wired, lock, run, runbook, objects, memory.dry_run, first)
+    let outfit = Outfit::of(profile, &run.id, &run.dir, &memory.facts, Some(&run.plan)).await?;
+    Ready::new(outfit, label, run, memory.dry_run, first)
+}
+
+/// What a profile says of itself beyond its procedure.
+struct Label {
+    name: String,
+    notify: Option<Hook>,
+}
+
+impl Label {
+    fn of(profile: &Profile) -> Self {
+        Self {
+            name: profile.name().to_owned(),
+            notify: profile.notify().cloned(),
+        }
+    }
 }
 
 /// The one run that has not come to an end.
@@ -138,48 +131,29 @@ fn only_unfinished(runs: &Runs) -> Result<String, Failure> {
 
 impl Ready {
     fn new(
-        wired: Wired,
-        lock: Arc<dyn Session>,
+        outfit: Outfit,
+        label: Label,
         run: OpenRun,
-        runbook: crate::runbook::Runbook,
-        objects: watch::Receiver<Option<Arc<ObjectDiff>>>,
         dry_run: bool,
         first: Option<Intent>,
     ) -> Result<Self, Failure> {
-        let profile = &wired.profile;
         let (events_out, events) = mpsc::unbounded_channel();
-        let hook = profile.hooks.notify.clone().filter(|_| !dry_run);
-        let events = notified(hook, &run.id, Arc::clone(&wired.world.commands), events);
+        let hook = label.notify.filter(|_| !dry_run);
+        let events = notified(hook, &run.id, Arc::clone(&outfit.world.commands), events);
         let (intents, intents_in) = mpsc::unbounded_channel();
-        let target = PgVersion::from_dotted(&profile.green.engine_version);
+        let (blue_version, green_version) = outfit.versions;
         let header = tui::Header {
-            profile: profile.name.clone(),
-            blue_version: wired.blue.to_string(),
-            green_version: target
-                .map_or_else(|| profile.green.engine_version.clone(), |v| v.to_string()),
+            profile: label.name.clone(),
+            blue_version: blue_version.clone(),
+            green_version: green_version.clone(),
             disposable: false,
         };
         let (trips_out, trips) = mpsc::unbounded_channel();
         let (gauges_out, gauges) = watch::channel(Gauges::default());
-        let lookout = Lookout {
-            profile: Arc::clone(profile),
-            world: wired.world.clone(),
-            run: run.id.clone(),
-            journal: run.journal(),
-            lock: Arc::clone(&lock),
-            gauges: gauges_out,
-            trips: trips_out,
-        };
         let drive = Drive {
-            runbook: Arc::new(runbook),
-            executor: Arc::new(Live::new(&wired.world)),
-            gate_checks: Arc::new(CutoverChecks {
-                profile: Arc::clone(profile),
-                world: wired.world.clone(),
-                run: run.id.clone(),
-                run_dir: run.dir.clone(),
-                replication_password: wired.replication_password.clone(),
-            }),
+            runbook: Arc::new(outfit.runbook),
+            executor: Arc::new(Live::new(&outfit.world)),
+            gate_checks: outfit.gate_checks,
             run,
             intents: intents_in,
             trips: Some(trips),
@@ -187,25 +161,29 @@ impl Ready {
             cancel: cancel_on_signals()?,
             first,
             header: Header {
-                profile: profile.name.clone(),
+                profile: label.name,
                 operator: operator(),
-                blue_version: header.blue_version.clone(),
-                green_version: header.green_version.clone(),
+                blue_version,
+                green_version,
                 dry_run,
-                rehearsal: is_rehearsal(profile),
+                rehearsal: outfit.rehearsal,
                 fault: Fault::from_environment().map_err(Failure::new)?,
             },
-            world: wired.world,
+            world: outfit.world,
         };
         Ok(Self {
             drive,
             events,
             intents,
-            objects,
+            objects: outfit.objects,
             header,
-            lookout,
+            lookout: outfit.lookout,
+            telling: Telling {
+                gauges: gauges_out,
+                trips: trips_out,
+            },
             gauges,
-            lock,
+            lock: outfit.lock,
         })
     }
 
@@ -264,7 +242,7 @@ impl Ready {
         seen: impl FnMut(&Event),
     ) -> Outcome {
         let rehearsal = self.drive.header.rehearsal;
-        let lookout = tokio::spawn(self.lookout.keep());
+        let lookout = tokio::spawn(self.lookout.keep(self.telling));
         let engine = tokio::spawn(drive(self.drive));
         attend(
             answers,
@@ -284,7 +262,7 @@ impl Ready {
     /// Drives the run on the screen.
     pub async fn on_screen(self, theme: ThemeName) -> Result<Outcome, Failure> {
         let export_dir = self.drive.run.dir.clone();
-        let lookout = tokio::spawn(self.lookout.keep());
+        let lookout = tokio::spawn(self.lookout.keep(self.telling));
         let engine = tokio::spawn(drive(self.drive));
         let wizard = tui::Wizard {
             header: self.header,
@@ -310,12 +288,6 @@ impl Ready {
         }
         Ok(outcome)
     }
-}
-
-/// True where RDS is a stand-in on this machine: only there may a rehearsal's liberties be taken.
-fn is_rehearsal(profile: &Profile) -> bool {
-    let url = profile.rds.endpoint_url.as_deref().unwrap_or_default();
-    url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:")
 }
 
 /// The looks a theme option asks for.

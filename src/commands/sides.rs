@@ -6,7 +6,7 @@ use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
 use crate::cli::Servers;
 use crate::domain::{Node, Place};
 use crate::ports::{Databases, RdsApi};
-use crate::profile::{Profile, load};
+use crate::profile::{BlueGreen, Profile, load};
 
 /// Both sides of a comparison, reached by a profile or by two URLs.
 pub(super) struct Sides {
@@ -15,7 +15,7 @@ pub(super) struct Sides {
     /// Which place of BLUE belongs to which of GREEN.
     pub pairs: Vec<(Place, Place)>,
     /// The profile, when there is one.
-    pub profile: Option<Profile>,
+    pub profile: Option<BlueGreen>,
 }
 
 impl Sides {
@@ -40,7 +40,7 @@ impl Sides {
             .profile
             .as_ref()
             .ok_or_else(|| Failure::new("name a profile, or both --blue and --green"))?;
-        let profile = load(path)?;
+        let Profile::BlueGreen(profile) = load(path)?;
         let databases = of_profile(&profile, run).await?;
         let place = |node: Node, name: &String| Place::new(node, name);
         let pairs = profile
@@ -51,13 +51,13 @@ impl Sides {
         Ok(Self {
             databases,
             pairs,
-            profile: Some(profile),
+            profile: Some(*profile),
         })
     }
 }
 
 /// The profile's databases, with the addresses it leaves to RDS.
-async fn of_profile(profile: &Profile, run: &str) -> Result<Postgres, Failure> {
+async fn of_profile(profile: &BlueGreen, run: &str) -> Result<Postgres, Failure> {
     let settings = AwsSettings::from(&profile.rds);
     let rds: Arc<dyn RdsApi> = Arc::new(RdsClient::connect(&settings, trace_retries()).await?);
     let databases = Postgres::from_profile(profile, run, Some(Arc::clone(&rds)));

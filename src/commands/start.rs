@@ -107,12 +107,11 @@ fn names_a_procedure(path: &Path) -> bool {
 fn profile_item(path: &Path) -> StartItem {
     match profile::load(path) {
         Ok(profile) => StartItem {
-            title: profile.name.clone(),
+            title: profile.name().to_owned(),
             detail: format!(
-                "{}, {} → {}, {}",
-                profile.procedure,
-                profile.blue.identifier,
-                profile.green.address.identifier,
+                "{}, {}, {}",
+                profile.procedure(),
+                profile.about(),
                 path.display()
             ),
             choice: Ok(Choice::Profile(path.to_owned())),

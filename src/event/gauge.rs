@@ -27,6 +27,8 @@ pub struct Gauges {
     pub wal_space: Option<u64>,
     /// Round trips to BLUE and GREEN.
     pub round_trip: [Option<Duration>; 2],
+    /// What procedures without a replication link of ours look at, in the order it is shown.
+    pub readings: Vec<Reading>,
     /// What a pause would take now.
     pub pause_forecast: Option<PauseForecast>,
     /// Why a switch should not begin now; empty for go, `None` while there is nothing to switch.
@@ -35,6 +37,19 @@ pub struct Gauges {
     pub lights: BTreeMap<String, Light>,
     /// Servers that did not answer the last round, with the reason.
     pub silent: BTreeMap<String, String>,
+}
+
+/// One thing that is measured, named and worded by its procedure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What is measured: `replay behind pg3`. Its history goes by this name.
+    pub name: String,
+    /// The reading with its unit, in words.
+    pub text: String,
+    /// The reading as a number, where its course matters.
+    pub value: Option<f64>,
+    /// Whether it is well.
+    pub light: Light,
 }
 
 /// One replication link.

@@ -4,7 +4,7 @@ mod gauge;
 mod happening;
 mod intent;
 
-pub use gauge::{Gauges, LinkGauge};
+pub use gauge::{Gauges, LinkGauge, Reading};
 pub use happening::{Event, Light, Outcome, StepState, What};
 pub use intent::Intent;
 

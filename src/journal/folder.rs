@@ -15,7 +15,8 @@ use crate::runbook::Plan;
 
 const PROFILE: &str = "profile.toml";
 const PLAN: &str = "plan.json";
-const JOURNAL: &str = "journal.jsonl";
+/// The journal's file in a run's folder.
+pub const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;

@@ -12,7 +12,7 @@ mod record;
 mod writer;
 
 pub use error::JournalError;
-pub use folder::{NewRun, OpenRun, RunLock, RunView, Runs};
+pub use folder::{JOURNAL, NewRun, OpenRun, RunLock, RunView, Runs};
 pub use follower::Follower;
 pub use reader::{Contents, parse, read};
 pub use writer::{Durability, Writer};

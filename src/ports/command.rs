@@ -1,6 +1,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::domain::Node;
 
 /// Whoever is handed each line of output as it comes. (Written out inside an async trait, the line would have to live
 /// as long as the listener.)
@@ -18,15 +21,42 @@ pub trait Commands: Send + Sync {
     ) -> Result<CommandOutput, CommandError>;
 }
 
+/// Commands run on database hosts: argument lists only, quoted for the way there by whoever takes them.
+#[async_trait]
+pub trait Hosts: Send + Sync {
+    /// As [`Commands::run`], on `host`.
+    async fn run(
+        &self,
+        host: &Node,
+        command: &CommandSpec,
+        on_line: OnLine<'_>,
+    ) -> Result<CommandOutput, CommandError>;
+}
+
 /// One command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CommandSpec {
     /// Program and arguments.
     pub argv: Vec<String>,
     /// Variables set beside the inherited ones.
     pub env: Vec<(String, String)>,
+    /// What it reads on its standard input; nothing otherwise.
+    pub input: Option<SecretString>,
     /// What it may take.
     pub limit: Duration,
+}
+
+impl CommandSpec {
+    /// A command without variables or input.
+    #[must_use]
+    pub fn new(argv: Vec<String>, limit: Duration) -> Self {
+        Self {
+            argv,
+            env: Vec::new(),
+            input: None,
+            limit,
+        }
+    }
 }
 
 /// A command that ended by itself.
@@ -36,6 +66,8 @@ pub struct CommandOutput {
     pub code: Option<i32>,
     /// Standard output and standard error as they came, the last 64 kB.
     pub output: String,
+    /// Standard output alone, its last 64 kB.
+    pub stdout: String,
 }
 
 /// A command without a usable end.
@@ -47,6 +79,14 @@ pub enum CommandError {
         /// The program.
         program: String,
         /// The system's words.
+        reason: String,
+    },
+    /// The host could not be reached: nothing was started there.
+    #[error("{host}: {reason}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// Why.
         reason: String,
     },
     /// It did not end within its limit and was killed.

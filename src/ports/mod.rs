@@ -7,7 +7,7 @@ mod command;
 mod database;
 mod rds;
 
-pub use command::{CommandError, CommandOutput, CommandSpec, Commands, OnLine};
+pub use command::{CommandError, CommandOutput, CommandSpec, Commands, Hosts, OnLine};
 pub use database::{Databases, DbError, DbErrorKind, FromText, Row, Rows, Session, ValueError};
 pub use rds::{
     EngineVersion, Event as RdsEvent, Instance, InstanceChange, LogFile, ParameterGroup,

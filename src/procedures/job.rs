@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::domain::{Conninfo, Node, Place};
 use crate::inspect::ObjectDiff;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{FactKey, Facts, StepError};
 
 /// Host the tool reaches a node under; learnt when the node is first described.
@@ -17,7 +17,7 @@ pub const PORT: FactKey<u16> = FactKey::new("port");
 /// What a run is about, shared by all its steps: the profile, the run, and the names of what it creates.
 pub struct Job {
     /// The profile.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<BlueGreen>,
     /// The run's id.
     pub run: String,
     /// The replication role's password; `None` leaves it to a passfile on the servers.
@@ -41,7 +41,7 @@ impl Job {
     /// A job; the object diff can be watched through the receiver.
     #[must_use]
     pub fn new(
-        profile: Arc<Profile>,
+        profile: Arc<BlueGreen>,
         run: &str,
         replication_password: Option<SecretString>,
         dir: Option<&Path>,

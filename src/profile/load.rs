@@ -1,9 +1,8 @@
 use std::path::Path;
 
 use super::error::{Problem, ProfileErrors};
-use super::read::Findings;
-use super::schema::Profile;
-use super::{sections, validate};
+use super::read::{Findings, closest};
+use super::{Profile, blue_green};
 
 /// Reads and checks a profile. All that is wrong with it comes at once, by line and column.
 pub fn load(path: &Path) -> Result<Profile, ProfileErrors> {
@@ -41,68 +40,43 @@ pub fn parse(path: &Path, text: &str) -> Result<Profile, ProfileErrors> {
     }
 }
 
+/// A procedure that a profile may name.
+#[derive(Clone, Copy)]
+enum Procedure {
+    BlueGreen,
+}
+
+const PROCEDURES: [(&str, Procedure); 1] = [("rds-blue-green", Procedure::BlueGreen)];
+
 fn read(
     findings: &Findings<'_>,
     document: &toml_edit::Document<&str>,
     path: &Path,
     text: &str,
 ) -> Option<Profile> {
-    let folder = path.parent().unwrap_or(Path::new(""));
     let root = findings.root(document.as_table());
-    let procedure = root.choice("procedure", &[("rds-blue-green", "rds-blue-green")]);
-    if procedure.is_none() && !document.contains_key("procedure") {
-        root.missing("procedure", "\"rds-blue-green\"");
+    let named = root.choice("procedure", &PROCEDURES);
+    let written = document.get("procedure");
+    if written.is_none() {
+        let allowed: Vec<_> = PROCEDURES.iter().map(|(id, _)| format!("{id:?}")).collect();
+        root.missing("procedure", &allowed.join(", "));
     }
-    let name = root.required("name", "a short name for the header, \"shop-prod\"");
-    let databases = sections::required_names(&root, "databases", validate::database);
-    let schemas = root.texts("schemas", "a list of schema names");
-    let blue = sections::server(&root.section("blue"));
-    let green = sections::green(&root.section("green"));
-    let rds = sections::rds(&root.section("rds"));
-    let connection = sections::connection(&root.section("connection"), folder);
-    let replication = sections::replication(&root.section("replication"), folder);
-    let fence = sections::fence(&root.section("fence"));
-    let budgets = sections::budgets(&root.section("budgets"));
-    let thresholds = sections::thresholds(&root.section("thresholds"));
-    let acknowledged = sections::acknowledged(&root.section("checks"));
-    let compare = sections::compare(&root.section("compare"));
-    let canary = sections::canary(&root.section("canary"), folder);
-    let hooks = sections::hooks(&root.section("hooks"));
-    let names = sections::names(&root.section("names"));
-    let blue_after = sections::finish(&root.section("finish"));
-    root.finish();
-    if let (Some(fence), Some(connection)) = (&fence, &connection) {
-        validate::roles(findings, fence, &connection.user, &replication.role);
-    }
-    if let (Some(canary), Some(fence)) = (&canary, &fence) {
-        validate::canary(findings, canary, fence);
-    }
-    if let (Some(blue), Some(green)) = (&blue, &green) {
-        validate::instances(findings, blue, green);
-    }
-    // What is missing here has been complained about.
-    Some(Profile {
-        path: path.to_owned(),
-        text: text.to_owned(),
-        procedure: procedure?.value.to_owned(),
-        name: name?.value,
-        blue: blue?.value,
-        green: green?.value,
-        rds,
-        connection: connection?,
-        replication,
-        databases: databases?.value,
-        schemas: schemas.map_or_else(Vec::new, |at| at.value),
-        fence: fence?.value,
-        acknowledged,
-        budgets,
-        thresholds,
-        compare,
-        canary: canary.map(|at| at.value),
-        hooks,
-        names,
-        blue_after,
-    })
+    // All problems come at once, so a name that is not quite right is read as the one it resembles.
+    let meant = || {
+        let word = written.and_then(toml_edit::Item::as_str)?;
+        let close = closest(word, PROCEDURES.iter().map(|(id, _)| *id))?;
+        PROCEDURES.iter().find(|(id, _)| *id == close)
+    };
+    let procedure = match &named {
+        Some(named) => named.value,
+        None => meant().unwrap_or(&PROCEDURES[0]).1,
+    };
+    let profile = match procedure {
+        Procedure::BlueGreen => {
+            blue_green::read(&root, path, text).map(|profile| Profile::BlueGreen(Box::new(profile)))
+        }
+    };
+    named.and(profile)
 }
 
 #[cfg(test)]
@@ -111,9 +85,14 @@ mod tests {
 
     use super::*;
     use crate::domain::ByteSize;
-    use crate::profile::{CanaryUrl, PasswordSource, SslMode};
+    use crate::profile::{BlueGreen, CanaryUrl, PasswordSource, SslMode};
 
     const SAMPLE: &str = include_str!("../../sample-profiles/rds-blue-green.toml");
+
+    fn sound(path: &str, text: &str) -> BlueGreen {
+        let profile = parse(Path::new(path), text).expect("sound");
+        profile.blue_green().expect("of rds-blue-green")
+    }
 
     fn problems(text: &str) -> String {
         parse(Path::new("p.toml"), text)
@@ -129,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_sample_is_sound_and_takes_relative_files_from_its_own_folder() {
-        let profile = parse(Path::new("/etc/greenlight/p.toml"), SAMPLE).expect("sound");
+        let profile = sound("/etc/greenlight/p.toml", SAMPLE);
         assert_eq!(profile.databases, ["shop"]);
         assert_eq!(profile.connection.sslmode, SslMode::VerifyFull);
         assert_eq!(profile.budgets.lag_to_enter, ByteSize(16 << 20));
@@ -137,7 +116,7 @@ mod tests {
             "# sslrootcert = \"global-bundle.pem\"",
             "sslrootcert = \"ca.pem\"",
         );
-        let profile = parse(Path::new("/etc/greenlight/p.toml"), &text).expect("sound");
+        let profile = sound("/etc/greenlight/p.toml", &text);
         let file = profile.connection.sslrootcert.expect("one");
         assert_eq!(file, Path::new("/etc/greenlight/ca.pem"));
     }
@@ -249,7 +228,7 @@ mod tests {
     fn only_what_can_be_taken_care_of_is_acknowledged() {
         let with = |list: &str| changed("[checks]", &format!("[checks]\nacknowledge = [{list}]"));
         let text = with("\"large-objects\"");
-        let profile = parse(Path::new("p.toml"), &text).expect("sound");
+        let profile = sound("p.toml", &text);
         assert_eq!(profile.acknowledged, ["large-objects"]);
         let told = problems(&with("\"large-object\", \"replica-identity-missing\""));
         for words in [
@@ -267,7 +246,8 @@ mod tests {
                 "password = { env = \"GREENLIGHT_PASSWORD\" }",
                 &format!("password = {text}"),
             );
-            parse(Path::new("/p/p.toml"), &text).map(|profile| profile.connection.password)
+            parse(Path::new("/p/p.toml"), &text)
+                .map(|profile| profile.blue_green().expect("one").connection.password)
         };
         let file = Some("/p/pass".into());
         for (text, wanted) in [
@@ -309,7 +289,9 @@ mod tests {
     #[test]
     fn a_canary_goes_by_one_url_as_one_of_the_fenced() {
         let with = |keys: &str| changed("[canary]", &format!("[canary]\n{keys}"));
-        let read = |keys: &str| parse(Path::new("/p/p.toml"), &with(keys)).map(|p| p.canary);
+        let read = |keys: &str| {
+            parse(Path::new("/p/p.toml"), &with(keys)).map(|p| p.blue_green().expect("one").canary)
+        };
         assert_eq!(read(""), Ok(None));
         let canary = read("url_file = \"app-url\"\nrole = \"shop_app\"").expect("sound");
         let canary = canary.expect("one");

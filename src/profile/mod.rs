@@ -1,7 +1,9 @@
 //! The profile: one TOML file that says what a run is about. Schema, loading with errors by line and column,
 //! validation, secrets. Connects to nothing.
 
+mod blue_green;
 mod error;
+mod hosts;
 mod load;
 mod names;
 mod read;
@@ -12,10 +14,11 @@ mod sections;
 mod validate;
 
 pub use error::{Problem, ProfileErrors};
+pub use hosts::{Host, Via};
 pub use load::{load, parse};
 pub use schema::{
-    ACKNOWLEDGEABLE, BlueAfter, Budgets, Canary, CanaryUrl, Compare, CompareWhen, Connection,
-    Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds, Replication, Route,
+    ACKNOWLEDGEABLE, BlueAfter, BlueGreen, Budgets, Canary, CanaryUrl, Compare, CompareWhen,
+    Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds, Replication, Route,
     ServerAddress, SslMode, Thresholds,
 };
 pub use scram::scram_verifier;

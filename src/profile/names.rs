@@ -1,7 +1,7 @@
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-use super::schema::{Names, Profile, SslMode};
+use super::schema::{BlueGreen, Names, SslMode};
 use crate::domain::{Conninfo, Node};
 
 impl Names {
@@ -26,7 +26,7 @@ impl Names {
     }
 }
 
-impl Profile {
+impl BlueGreen {
     /// The connection string by which the other side's subscription reaches `node`, which the tool itself reaches at
     /// `address`; what the profile's `[replication]` says goes first.
     #[must_use]

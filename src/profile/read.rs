@@ -98,6 +98,29 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// The sections inside this one, whatever their names: `[hosts.pg1]`, `[hosts.pg2]`.
+    pub(super) fn entries(&self) -> Vec<(String, Section<'t>)> {
+        let inside = self.table.into_iter().flat_map(TableLike::iter);
+        let read = |(key, item): (&'t str, &'t Item)| {
+            let span = self.key_span(key).or_else(|| item.span());
+            let span = span.unwrap_or_else(|| self.span.clone());
+            let Some(table) = item.as_table_like() else {
+                let header = format!("a section, [{}]", self.full(key));
+                self.wrong_type(key, &span, item, &header);
+                return None;
+            };
+            let section = Section {
+                findings: self.findings,
+                name: self.full(key),
+                table: Some(table),
+                span,
+                known: RefCell::default(),
+            };
+            Some((key.to_owned(), section))
+        };
+        inside.filter_map(read).collect()
+    }
+
     /// The name of a key with its section.
     pub(super) fn full(&self, key: &str) -> String {
         if self.name.is_empty() {
@@ -357,13 +380,16 @@ fn with_article(type_name: &str) -> String {
 
 /// `, did you mean "write_pause"?`, when something known is close.
 pub(super) fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    closest(word, known).map_or_else(String::new, |known| format!(", did you mean {known:?}?"))
+}
+
+/// The known word that resembles `word` most, when one does.
+pub(super) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
         .map(|known| (strsim::jaro_winkler(word, known), known))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map_or_else(String::new, |(_, known)| {
-            format!(", did you mean {known:?}?")
-        })
+        .map(|(_, known)| known)
 }
 
 fn duration_of(text: &str) -> Option<Duration> {

@@ -3,15 +3,73 @@ use std::time::Duration;
 
 use crate::domain::{ByteSize, Node};
 
+/// A checked profile, by its procedure.
+#[derive(Debug, Clone)]
+pub enum Profile {
+    /// `rds-blue-green`
+    BlueGreen(Box<BlueGreen>),
+}
+
+impl Profile {
+    /// The procedure's id.
+    #[must_use]
+    pub fn procedure(&self) -> &'static str {
+        match self {
+            Self::BlueGreen(_) => "rds-blue-green",
+        }
+    }
+
+    /// The name shown in the header, `shop-prod`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BlueGreen(profile) => &profile.name,
+        }
+    }
+
+    /// The text it came from, stored with the run.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::BlueGreen(profile) => &profile.text,
+        }
+    }
+
+    /// What it is about, in a few words: the servers.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match self {
+            Self::BlueGreen(profile) => format!(
+                "{} → {}",
+                profile.blue.identifier, profile.green.address.identifier
+            ),
+        }
+    }
+
+    /// The profile of `rds-blue-green`, when it is one.
+    #[must_use]
+    pub fn blue_green(self) -> Option<BlueGreen> {
+        match self {
+            Self::BlueGreen(profile) => Some(*profile),
+        }
+    }
+
+    /// The command that is told of a run's course.
+    #[must_use]
+    pub fn notify(&self) -> Option<&Hook> {
+        match self {
+            Self::BlueGreen(profile) => profile.hooks.notify.as_ref(),
+        }
+    }
+}
+
 /// A checked profile of `rds-blue-green`: every value is present and sound.
 #[derive(Debug, Clone)]
-pub struct Profile {
+pub struct BlueGreen {
     /// The file it came from.
     pub path: PathBuf,
     /// The text it came from, stored with the run.
     pub text: String,
-    /// The procedure, `rds-blue-green`.
-    pub procedure: String,
     /// The name shown in the header, `shop-prod`.
     pub name: String,
     /// BLUE: the instance that serves now.
@@ -48,7 +106,7 @@ pub struct Profile {
     pub blue_after: BlueAfter,
 }
 
-impl Profile {
+impl BlueGreen {
     /// The RDS identifier of a node.
     #[must_use]
     pub fn instance(&self, node: &Node) -> &str {

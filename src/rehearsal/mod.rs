@@ -6,6 +6,7 @@
 
 pub mod binaries;
 pub mod cluster;
+mod disposable;
 mod error;
 pub mod fetch;
 mod guardian;
@@ -18,6 +19,7 @@ mod url;
 
 pub use binaries::Install;
 pub use cluster::{Cluster, ClusterBuilder, StopMode};
+pub use disposable::{Disposable, PROCEDURES, has_lab, lab_up};
 pub use error::RehearsalError;
 pub use lab::{Lab, LabOptions};
 pub use load::{Audit, Load, LoadOptions};

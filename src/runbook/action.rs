@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Node, Place, Sql};
@@ -49,12 +50,14 @@ pub enum Call {
     },
     /// A call of the RDS API.
     Rds(RdsCall),
-    /// A command hook of the profile.
+    /// A command: a hook of the profile here, or one of ours on a database host.
     Command {
         /// Program and arguments.
         argv: Vec<String>,
         /// Variables set beside the inherited ones.
         env: Vec<(String, String)>,
+        /// What it reads on its standard input; never shown.
+        input: Option<SecretString>,
     },
 }
 
@@ -177,10 +180,35 @@ impl Action {
             call: Call::Command {
                 argv: argv.to_vec(),
                 env,
+                input: None,
             },
             undo: Vec::new(),
             limit,
         }
+    }
+
+    /// A command on a database host. Its answer is its exit code and output: a failure is for the step to judge.
+    #[must_use]
+    pub fn on_host(host: &Node, argv: Vec<String>, limit: Duration) -> Self {
+        Self {
+            target: Target::Host(host.clone()),
+            call: Call::Command {
+                argv,
+                env: Vec::new(),
+                input: None,
+            },
+            undo: Vec::new(),
+            limit,
+        }
+    }
+
+    /// The same command with something to read on its standard input, which is not shown.
+    #[must_use]
+    pub fn reading(mut self, text: SecretString) -> Self {
+        if let Call::Command { input, .. } = &mut self.call {
+            *input = Some(text);
+        }
+        self
     }
 
     /// The same action with what takes it back.
@@ -203,7 +231,10 @@ impl Action {
         let (kind, text, secret) = match &self.call {
             Call::Sql(sql) | Call::Standing { sql, .. } => ("sql", sql.shown(), sql.has_secret()),
             Call::Rds(call) => ("rds", call.to_string(), false),
-            Call::Command { argv, .. } => ("command", shown_argv(argv), false),
+            Call::Command { argv, input, .. } => {
+                let fed = if input.is_some() { " < •••" } else { "" };
+                ("command", shown_argv(argv) + fed, input.is_some())
+            }
         };
         ShownAction {
             kind: kind.to_owned(),

@@ -11,8 +11,8 @@ use super::check::CheckResult;
 use super::facts::{FactKey, Facts};
 use super::forecast::PauseForecast;
 use super::step::{StepError, StepId};
-use crate::domain::{Place, Sql};
-use crate::ports::{Commands, Databases, OnLine, RdsApi, Rows};
+use crate::domain::{Node, Place, Sql};
+use crate::ports::{CommandOutput, CommandSpec, Commands, Databases, Hosts, OnLine, RdsApi, Rows};
 
 /// What a run can read from.
 #[derive(Clone)]
@@ -23,6 +23,16 @@ pub struct World {
     pub rds: Option<Arc<dyn RdsApi>>,
     /// Command hooks.
     pub commands: Arc<dyn Commands>,
+    /// Commands on database hosts, for procedures that need them.
+    pub hosts: Option<Arc<dyn Hosts>>,
+}
+
+impl World {
+    /// Commands on database hosts; an error when the procedure has none.
+    pub fn hosts(&self) -> Result<&Arc<dyn Hosts>, StepError> {
+        let none = || StepError::Stop("this procedure has no database hosts".to_owned());
+        self.hosts.as_ref().ok_or_else(none)
+    }
 }
 
 /// Sends actions. A dry run is another executor; a fault test wraps one.
@@ -298,6 +308,17 @@ impl Context {
             .rds
             .as_ref()
             .ok_or_else(|| StepError::Stop("this procedure has no RDS control plane".to_owned()))
+    }
+
+    /// Runs a command on a host that only reads. Not journalled; must change nothing.
+    pub async fn ask_host(
+        &self,
+        host: &Node,
+        argv: Vec<String>,
+        limit: Duration,
+    ) -> Result<CommandOutput, StepError> {
+        let spec = CommandSpec::new(argv, limit);
+        Ok(self.world.hosts()?.run(host, &spec, &|_| {}).await?)
     }
 
     /// What is known now.

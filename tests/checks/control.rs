@@ -11,7 +11,7 @@ use greenlight::ports::{
     LogFile, OnLine, ParameterGroup, PendingMaintenance, Quota, RdsApi, RdsError, RdsErrorKind,
     RdsEvent, RestoreRequest, Snapshot, Tags,
 };
-use greenlight::profile::{Hook, Profile};
+use greenlight::profile::{BlueGreen, Hook};
 use greenlight::runbook::{Facts, World};
 
 use crate::proof::Proof;
@@ -26,6 +26,7 @@ impl Commands for Says {
         Ok(CommandOutput {
             code: Some(0),
             output: self.0.to_owned(),
+            stdout: self.0.to_owned(),
         })
     }
 }
@@ -204,7 +205,7 @@ impl RdsApi for Control {
     }
 }
 
-type Spoil = fn(&mut Control, &mut Profile);
+type Spoil = fn(&mut Control, &mut BlueGreen);
 
 const EARLY: &[(&str, Spoil)] = &[
     ("rds-caller-and-permissions", |c, _| {
@@ -272,6 +273,7 @@ pub async fn what_the_control_plane_tells(proof: &Proof) {
             let world = World {
                 databases: Arc::new(Postgres::new("r1", Limits::default())),
                 rds: Some(Arc::new(control)),
+                hosts: None,
                 commands: Arc::new(Says("")),
             };
             let ctx = CheckContext {
@@ -295,6 +297,7 @@ pub async fn what_the_control_plane_tells(proof: &Proof) {
     let world = World {
         databases: Arc::new(Postgres::new("r1", Limits::default())),
         rds: Some(Arc::new(Control::sound(Moment::Preflight))),
+        hosts: None,
         commands: Arc::new(Says("")),
     };
     let ctx = CheckContext {

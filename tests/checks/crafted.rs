@@ -320,6 +320,7 @@ pub async fn what_no_server_here_can_be_made_to_show(proof: &Proof) {
     let world = |major, (blue, green), dump| World {
         databases: Arc::new(Scripted { major, blue, green }),
         rds: None,
+        hosts: None,
         commands: Arc::new(Says(dump)),
     };
     let common = CheckContext {

@@ -8,7 +8,7 @@ use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
 use greenlight::checks::{CheckContext, Moment, known};
 use greenlight::domain::{Lsn, Node, Place, Sql};
 use greenlight::ports::Databases;
-use greenlight::profile::Profile;
+use greenlight::profile::BlueGreen;
 use greenlight::rehearsal::Cluster;
 use greenlight::runbook::{Facts, World};
 use secrecy::SecretString;
@@ -39,7 +39,7 @@ const TABLES: &[&str] = &[
 struct Pair {
     blue: Cluster,
     green: Cluster,
-    profile: Profile,
+    profile: BlueGreen,
     facts: Facts,
 }
 
@@ -162,6 +162,7 @@ impl Pair {
         World {
             databases: Arc::new(databases),
             rds: Some(Arc::new(Control::sound(moment))),
+            hosts: None,
             commands: Arc::new(Says("pg_dump (PostgreSQL) 18.1")),
         }
     }

@@ -6,7 +6,7 @@ use greenlight::adapters::LocalCommands;
 use greenlight::adapters::postgres::{Limits, Postgres};
 use greenlight::checks::{CheckContext, Moment};
 use greenlight::domain::{Node, Place, Sql};
-use greenlight::profile::{Profile, parse};
+use greenlight::profile::{BlueGreen, parse};
 use greenlight::rehearsal::{Cluster, fetch};
 use greenlight::runbook::{Facts, World};
 use secrecy::ExposeSecret;
@@ -36,14 +36,16 @@ roles = ["shop_app"]
 wal_space = "1000GB"
 "#;
 
-pub fn profile() -> Profile {
-    parse(Path::new("shop.toml"), PROFILE).expect("a sound profile")
+pub fn profile() -> BlueGreen {
+    let profile = parse(Path::new("shop.toml"), PROFILE).expect("a sound profile");
+    profile.blue_green().expect("of rds-blue-green")
 }
 
 pub fn world(databases: Postgres) -> World {
     World {
         databases: Arc::new(databases),
         rds: None,
+        hosts: None,
         commands: Arc::new(LocalCommands::without(Vec::new())),
     }
 }

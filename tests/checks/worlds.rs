@@ -3,7 +3,7 @@ use std::time::Duration;
 use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
 use greenlight::checks::{CheckContext, Moment, find, run};
 use greenlight::domain::Node;
-use greenlight::profile::Profile;
+use greenlight::profile::BlueGreen;
 use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
 use greenlight::runbook::Facts;
 use secrecy::SecretString;
@@ -206,7 +206,7 @@ async fn taken_care_of(bad: &CheckContext<'_>) {
     );
 }
 
-fn bad_profile() -> Profile {
+fn bad_profile() -> BlueGreen {
     let mut bad = profile();
     bad.fence.roles.push("nobody_of_that_name".to_owned());
     bad.budgets.longest_transaction = Duration::ZERO;

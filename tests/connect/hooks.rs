@@ -10,6 +10,7 @@ fn script(text: &str, limit: Duration) -> CommandSpec {
     CommandSpec {
         argv: ["sh", "-c", text].map(str::to_owned).to_vec(),
         env: vec![("GREENLIGHT_EVENT".to_owned(), "parked".to_owned())],
+        input: None,
         limit,
     }
 }
@@ -102,6 +103,7 @@ async fn a_program_that_is_not_there_is_named() {
     let command = CommandSpec {
         argv: vec!["/nonexistent/hook".to_owned()],
         env: Vec::new(),
+        input: None,
         limit: AMPLE,
     };
     let ended = LocalCommands::default().run(&command, &|_| {}).await;

@@ -351,6 +351,7 @@ pub async fn run_book(
         world: World {
             databases: Arc::new(Nowhere),
             rds: None,
+            hosts: None,
             commands: Arc::new(Nowhere),
         },
         executor: Arc::new(things.clone()),

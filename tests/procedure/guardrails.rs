@@ -2,9 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenlight::commands::gauges::Lookout;
-use greenlight::commands::guardrails::IDS;
-use greenlight::commands::wire::Wired;
+use greenlight::commands::outfit::{Lookout as _, Telling};
+use greenlight::commands::rds_blue_green::{IDS, Lookout, Wired};
 use greenlight::domain::{Node, Place};
 use greenlight::engine::{Memory, Trip};
 use greenlight::event::{Gauges, Light};
@@ -39,7 +38,11 @@ impl Watched {
         let view = view.expect("the run");
         let profile = profile::parse(Path::new(&dir.join("profile.toml")), &view.profile);
         let facts = Memory::of(&view.events).facts;
-        let wired = Wired::reach(profile.expect("sound"), &run, &facts).await;
+        let profile = profile
+            .expect("sound")
+            .blue_green()
+            .expect("of rds-blue-green");
+        let wired = Wired::reach(profile, &run, &facts).await;
         let wired = wired.unwrap_or_else(|_| panic!("the servers are there"));
         let at = Place::new(Node::blue(), "shop");
         let lock = wired.world.databases.dedicated(&at, "lock").await;
@@ -52,10 +55,12 @@ impl Watched {
             run,
             journal: dir.join("journal.jsonl"),
             lock: Arc::clone(&lock),
+        };
+        let telling = Telling {
             gauges: gauges_out,
             trips: trips_out,
         };
-        tokio::spawn(lookout.keep());
+        tokio::spawn(Box::new(lookout).keep(telling));
         Self {
             trips,
             gauges,

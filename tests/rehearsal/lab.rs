@@ -92,6 +92,7 @@ fn a_lab_comes_up_and_leaves_nothing() {
     assert!(Path::new(up["profile"].as_str().expect("profile")).is_file());
     let profile = Path::new(up["profile"].as_str().expect("profile"));
     let profile = greenlight::profile::load(profile).expect("a profile that loads");
+    let profile = profile.blue_green().expect("of rds-blue-green");
     assert_eq!(profile.databases, ["shop", "billing"]);
     assert!(
         up["rds_endpoint"]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::profile::{PasswordSource, Profile, SslMode};
+use crate::profile::{BlueGreen, PasswordSource, SslMode};
 
 /// How the tool logs in to a server.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Default for Limits {
 impl Login {
     /// The login a profile describes, the same on both sides.
     #[must_use]
-    pub fn from_profile(profile: &Profile) -> Self {
+    pub fn from_profile(profile: &BlueGreen) -> Self {
         let connection = &profile.connection;
         Self {
             user: connection.user.clone(),
@@ -92,7 +92,7 @@ impl Login {
 impl Limits {
     /// The limits a profile sets.
     #[must_use]
-    pub fn from_profile(profile: &Profile) -> Self {
+    pub fn from_profile(profile: &BlueGreen) -> Self {
         Self {
             connect: profile.connection.connect_timeout,
             statement: profile.connection.statement_timeout,

@@ -22,7 +22,7 @@ use self::connect::Opening;
 use self::session::PgSession;
 use crate::domain::{Node, Place};
 use crate::ports::{Databases, DbError, RdsApi, Session};
-use crate::profile::{Canary, Profile};
+use crate::profile::{BlueGreen, Canary};
 
 pub use self::login::{Limits, Login, Password};
 pub use self::url::{Server, UrlError};
@@ -79,7 +79,7 @@ impl Postgres {
     /// Databases of a profile: one login for all nodes; the addresses it overrides are known, the others come from RDS
     /// by [`Databases::set_address`].
     #[must_use]
-    pub fn from_profile(profile: &Profile, run: &str, rds: Option<Arc<dyn RdsApi>>) -> Self {
+    pub fn from_profile(profile: &BlueGreen, run: &str, rds: Option<Arc<dyn RdsApi>>) -> Self {
         let mut databases = Self::new(run, Limits::from_profile(profile));
         databases.rds = rds;
         databases.login = Some(Login::from_profile(profile));

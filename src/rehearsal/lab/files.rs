@@ -29,7 +29,8 @@ pub struct Up {
     pub profile: PathBuf,
     /// Its servers at the start.
     pub nodes: Vec<LabNode>,
-    /// The RDS stand-in.
+    /// The RDS stand-in, where there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rds_endpoint: String,
 }
 

@@ -8,12 +8,13 @@ pub mod registry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::cluster::write_private;
 use super::rds::{Settings, StandIn};
 use super::url::{hex, url};
-use super::{Cluster, RehearsalError, fetch};
+use super::{Cluster, Disposable, Load, LoadOptions, RehearsalError, fetch};
 use crate::domain::Sql;
 use files::{Card, LabNode, Up};
 
@@ -27,6 +28,9 @@ pub const DATABASES: [&str; 2] = ["shop", "billing"];
 pub const MASTER: &str = "lab_admin";
 /// The role that subscriptions connect as. The tool makes it; its password stands in the passfile.
 pub const REPLICATION_ROLE: &str = "greenlight_replication";
+
+/// What a writer waits between two transactions, so that two cores have something left for the upgrade.
+const WRITER_PAUSE: Duration = Duration::from_millis(2);
 
 /// Who may log in to the shop.
 const APPLICATIONS: [&str; 3] = ["shop_app", "shop_report", "App-Three"];
@@ -139,26 +143,29 @@ impl Lab {
         Ok(Self { stand_in, up })
     }
 
-    /// What it is made of.
-    #[must_use]
-    pub fn told(&self) -> &Up {
-        &self.up
-    }
-
-    /// Its folder.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.up.dir
-    }
-
     /// The RDS stand-in, to plan errors for it.
     #[must_use]
     pub fn stand_in(&self) -> &StandIn {
         &self.stand_in
     }
+}
 
-    /// Stops everything and removes the folder.
-    pub async fn down(self) -> Result<(), RehearsalError> {
+#[async_trait]
+impl Disposable for Lab {
+    fn told(&self) -> &Up {
+        &self.up
+    }
+
+    fn load(&self, writers: usize) -> Result<Load, RehearsalError> {
+        Load::start(&LoadOptions {
+            dir: self.up.dir.clone(),
+            writers,
+            databases: DATABASES.map(str::to_owned).to_vec(),
+            pause: WRITER_PAUSE,
+        })
+    }
+
+    async fn down(self: Box<Self>) -> Result<(), RehearsalError> {
         self.stand_in.stop().await;
         registry::remove(&self.up.dir).await
     }

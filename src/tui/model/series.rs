@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{Gauges, LinkGauge};
 
@@ -45,6 +45,8 @@ pub struct SeriesSet {
     pub sessions: Series,
     /// Transactions per second.
     pub tps: Series,
+    /// Readings of the procedure, by name.
+    pub readings: BTreeMap<String, Series>,
 }
 
 impl SeriesSet {
@@ -60,6 +62,10 @@ impl SeriesSet {
         self.sessions
             .push(gauges.sessions_blue.map(|count| count as f64));
         self.tps.push(gauges.tps);
+        for reading in &gauges.readings {
+            let series = self.readings.entry(reading.name.clone()).or_default();
+            series.push(reading.value);
+        }
     }
 }
 

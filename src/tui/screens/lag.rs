@@ -8,9 +8,9 @@ use crate::domain::{human_bytes, human_duration};
 use crate::event::{Light, LinkGauge};
 use crate::tui::model::Series;
 use crate::tui::text;
-use crate::tui::widgets::gauges::{go_text, lag_text, or_unknown, rate, wal};
+use crate::tui::widgets::gauges::{go_text, lag_text, light_style, or_unknown, rate, wal};
 use crate::tui::widgets::paint::{self, span};
-use crate::tui::widgets::spark::tall;
+use crate::tui::widgets::spark::{spark, tall};
 
 /// Replication in full: each link, the last minutes, what the disk has room for.
 pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
@@ -21,6 +21,10 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         width: area.width - 2,
         ..area
     };
+    if !gauges.readings.is_empty() {
+        readings(scene, area, buf);
+        return;
+    }
     let names = usize::from(area.width).saturating_sub(70).clamp(8, 24);
     let mut lines = vec![head(scene, names)];
     if gauges.links.is_empty() {
@@ -55,6 +59,57 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         ..area
     };
     charts(scene, rest, buf);
+}
+
+/// The procedure's own readings, each with its last minutes, and the lights.
+fn readings(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let gauges = &scene.model.gauges;
+    let names = gauges
+        .readings
+        .iter()
+        .map(|reading| text::width(&reading.name));
+    let names = names.max().unwrap_or(0).clamp(12, 32) + 2;
+    let texts = gauges
+        .readings
+        .iter()
+        .map(|reading| text::width(&reading.text));
+    let texts = texts.max().unwrap_or(0).clamp(8, 40) + 2;
+    let past = usize::from(area.width)
+        .saturating_sub(names + texts + 3)
+        .min(60);
+    let mut lines: Vec<_> = gauges
+        .readings
+        .iter()
+        .map(|reading| {
+            let sign = match reading.light {
+                Light::Ok => "  ",
+                Light::Warn => "⚠ ",
+                Light::Stop => "✘ ",
+            };
+            let style = light_style(scene, reading.light);
+            let series = scene.model.series.readings.get(&reading.name);
+            let drawn = series.filter(|_| reading.value.is_some());
+            Line::from(vec![
+                span(sign, style),
+                span(text::left(&reading.name, names), theme.label),
+                span(text::left(&reading.text, texts), style),
+                span(
+                    drawn.map_or_else(String::new, |series| spark(series, past)),
+                    theme.dim,
+                ),
+            ])
+        })
+        .collect();
+    for (server, reason) in &gauges.silent {
+        lines.push(Line::from(span(
+            format!("⚠ {server} does not answer: {reason}"),
+            theme.warn,
+        )));
+    }
+    lines.push(Line::default());
+    lines.extend(lights(scene, usize::from(area.width)));
+    paint::lines(buf, area, &lines);
 }
 
 fn head(scene: &Scene, names: usize) -> Line<'static> {

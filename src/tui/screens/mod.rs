@@ -101,7 +101,7 @@ fn frame(scene: &Scene, area: Rect, buf: &mut Buffer) {
             buf,
             gauge_area,
             scene.theme,
-            &paint::title("Replication", scene.theme.label),
+            &paint::title(gauges::title(scene), scene.theme.label),
         )
     } else {
         Rect {
@@ -110,7 +110,7 @@ fn frame(scene: &Scene, area: Rect, buf: &mut Buffer) {
             ..gauge_area
         }
     };
-    paint::lines(buf, inner, &gauges::lines(scene, wide));
+    paint::lines(buf, inner, &gauges::lines(scene, wide, inner.width.into()));
     log::tail(scene, log_area, buf);
     footer::draw(scene, foot, buf);
 }

@@ -4,15 +4,64 @@ use ratatui::text::{Line, Span};
 use super::paint::span;
 use super::spark::spark;
 use crate::domain::{human_bytes, human_duration};
-use crate::event::{Gauges, LinkGauge};
+use crate::event::{Gauges, Light, LinkGauge};
 use crate::tui::model::{Serving, worst_link};
 use crate::tui::screens::Scene;
 use crate::tui::text;
 
-/// Two lines of gauges, wide or narrow.
+/// Two lines of gauges, wide or narrow, none longer than `width` cells.
 #[must_use]
-pub fn lines(scene: &Scene, wide: bool) -> [Line<'static>; 2] {
-    [replication(scene, wide), serving(scene, wide)]
+pub fn lines(scene: &Scene, wide: bool, width: usize) -> [Line<'static>; 2] {
+    if scene.model.gauges.readings.is_empty() {
+        [replication(scene, wide), serving(scene, wide)]
+    } else {
+        readings(scene, width)
+    }
+}
+
+/// What the gauges are about.
+#[must_use]
+pub fn title(scene: &Scene) -> &'static str {
+    if scene.model.gauges.readings.is_empty() {
+        "Replication"
+    } else {
+        "Servers"
+    }
+}
+
+/// The procedure's own readings, what asks for attention first; those that do not fit are on the tab.
+fn readings(scene: &Scene, width: usize) -> [Line<'static>; 2] {
+    let theme = scene.theme;
+    let mut readings: Vec<_> = scene.model.gauges.readings.iter().collect();
+    readings.sort_by_key(|reading| reading.light == Light::Ok);
+    let mut readings = readings.into_iter().peekable();
+    [(); 2].map(|()| {
+        let (mut spans, mut used) = (Vec::new(), 0);
+        while let Some(reading) = readings.peek() {
+            let cells = text::width(&reading.name) + text::width(&reading.text) + 4;
+            if used > 0 && used + cells > width {
+                break;
+            }
+            used += cells;
+            spans.push(span(format!("{} ", reading.name), theme.label));
+            spans.push(span(
+                format!("{}   ", reading.text),
+                light_style(scene, reading.light),
+            ));
+            readings.next();
+        }
+        Line::from(spans)
+    })
+}
+
+/// The colour of a reading.
+#[must_use]
+pub fn light_style(scene: &Scene, light: Light) -> Style {
+    match light {
+        Light::Ok => scene.theme.text,
+        Light::Warn => scene.theme.warn,
+        Light::Stop => scene.theme.block,
+    }
 }
 
 fn replication(scene: &Scene, wide: bool) -> Line<'static> {

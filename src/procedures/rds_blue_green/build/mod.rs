@@ -23,7 +23,7 @@ pub use route::{BlueHolds, Way, choose};
 use std::sync::Arc;
 
 use crate::procedures::Job;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::Step;
 
 /// `build.snapshot`: takes the snapshot, bracketed and with probe rows all the while.
@@ -46,6 +46,6 @@ pub fn restore_step(job: &Job, way: Way) -> Box<dyn Step> {
 
 /// `build.upgrade-instance`: takes GREEN to the target version.
 #[must_use]
-pub fn upgrade_instance_step(profile: &Arc<Profile>) -> Box<dyn Step> {
+pub fn upgrade_instance_step(profile: &Arc<BlueGreen>) -> Box<dyn Step> {
     Box::new(upgrade_instance::UpgradeInstance::new(profile))
 }

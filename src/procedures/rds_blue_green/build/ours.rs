@@ -1,12 +1,12 @@
 use crate::ports::Tags;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 
 /// Tag that says which run made a snapshot or an instance.
 pub const RUN_TAG: &str = "greenlight:run";
 
 /// Name of the run's snapshot.
 #[must_use]
-pub fn snapshot_name(profile: &Profile, run: &str) -> String {
+pub fn snapshot_name(profile: &BlueGreen, run: &str) -> String {
     format!("{}-{run}", profile.rds.snapshot_prefix)
 }
 

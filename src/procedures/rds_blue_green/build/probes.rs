@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Node, Place, Sql};
 use crate::ports::DbError;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{Action, Context, StepError};
 
 /// Pause between two probe rows.
@@ -26,7 +26,7 @@ pub(super) struct Probes {
 
 impl Probes {
     /// The statement, once for each database; each is a commit of its own.
-    pub(super) fn actions(profile: &Profile) -> Vec<Action> {
+    pub(super) fn actions(profile: &BlueGreen) -> Vec<Action> {
         places(profile)
             .iter()
             .map(|place| Action::sql(place, statement(profile)))
@@ -34,7 +34,7 @@ impl Probes {
     }
 
     /// Writes the first row of each database, journalled, and goes on with the same statement by itself.
-    pub(super) async fn start(ctx: &Context, profile: &Profile) -> Result<Self, StepError> {
+    pub(super) async fn start(ctx: &Context, profile: &BlueGreen) -> Result<Self, StepError> {
         ctx.send_together(&Self::actions(profile)).await?;
         let stop = CancellationToken::new();
         let mut writers = JoinSet::new();
@@ -99,7 +99,7 @@ impl Probes {
 }
 
 /// The databases on BLUE that get probe rows.
-pub(super) fn places(profile: &Profile) -> Vec<Place> {
+pub(super) fn places(profile: &BlueGreen) -> Vec<Place> {
     profile
         .databases
         .iter()
@@ -107,7 +107,7 @@ pub(super) fn places(profile: &Profile) -> Vec<Place> {
         .collect()
 }
 
-fn statement(profile: &Profile) -> Sql {
+fn statement(profile: &BlueGreen) -> Sql {
     Sql::new(
         "INSERT INTO {probe} (id, at) SELECT coalesce(max(id), 0) + 1, clock_timestamp() FROM {probe}",
     )
@@ -115,7 +115,7 @@ fn statement(profile: &Profile) -> Sql {
 }
 
 /// The newest probe row of a database.
-pub(super) fn newest(profile: &Profile) -> Sql {
+pub(super) fn newest(profile: &BlueGreen) -> Sql {
     Sql::new("SELECT coalesce(max(id), 0) AS id FROM {probe}").qualified(
         "probe",
         &profile.names.schema,

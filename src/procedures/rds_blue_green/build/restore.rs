@@ -11,14 +11,14 @@ use super::wait::{Described, find, poll_every, until, until_gone};
 use crate::domain::Node;
 use crate::ports::{Instance, InstanceChange, RdsErrorKind};
 use crate::procedures::Job;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{
     Action, Context, Facts, Probe, RdsCall, Step, StepError, StepInfo, StepResult,
 };
 
 /// `build.restore`.
 pub(super) struct RestoreGreen {
-    profile: Arc<Profile>,
+    profile: Arc<BlueGreen>,
     run: String,
     way: Way,
     info: StepInfo,

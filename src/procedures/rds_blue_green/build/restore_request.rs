@@ -2,7 +2,7 @@ use super::ours::RUN_TAG;
 use super::route::Way;
 use crate::domain::PgVersion;
 use crate::ports::{Instance, RestoreRequest};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 
 /// gp3 takes IOPS and throughput only from this size on, GiB.
 const GP3_TUNABLE_FROM: i32 = 400;
@@ -12,7 +12,7 @@ const GP3_TUNABLE_FROM: i32 = 400;
 /// Never public, never upgraded by AWS in the middle of the run.
 #[must_use]
 pub fn restore_request(
-    profile: &Profile,
+    profile: &BlueGreen,
     way: Way,
     blue: &Instance,
     snapshot: &str,

@@ -14,7 +14,7 @@ use crate::checks::known::SNAPSHOT_BRACKET;
 use crate::domain::{Lsn, Place, Sql};
 use crate::ports::{RdsErrorKind, Snapshot};
 use crate::procedures::Job;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{
     Action, Context, Facts, Gate, Probe, RdsCall, Step, StepError, StepInfo, StepResult,
 };
@@ -24,7 +24,7 @@ const AROUND: Duration = Duration::from_millis(200);
 
 /// `build.snapshot`.
 pub(super) struct TakeSnapshot {
-    profile: Arc<Profile>,
+    profile: Arc<BlueGreen>,
     run: String,
     info: StepInfo,
 }

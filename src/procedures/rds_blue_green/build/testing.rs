@@ -2,22 +2,21 @@ use std::time::Duration;
 
 use crate::domain::ByteSize;
 use crate::profile::{
-    Budgets, Compare, Connection, Fence, Green, Hooks, Names, PasswordSource, Profile, Rds,
+    BlueGreen, Budgets, Compare, Connection, Fence, Green, Hooks, Names, PasswordSource, Rds,
     Replication, ServerAddress, SslMode, Thresholds,
 };
 
 /// A small profile that leaves all it can to BLUE.
-pub(super) fn profile() -> Profile {
+pub(super) fn profile() -> BlueGreen {
     let server = |identifier: &str| ServerAddress {
         identifier: identifier.to_owned(),
         host: None,
         port: None,
     };
     let minute = Duration::from_secs(60);
-    Profile {
+    BlueGreen {
         path: "shop.toml".into(),
         text: String::new(),
-        procedure: "rds-blue-green".to_owned(),
         name: "shop".to_owned(),
         blue: server("shop-blue"),
         acknowledged: Vec::new(),

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::wait::{Described, poll_every, until};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{Context, StepError};
 
 /// How long RDS may go on showing the old, available state after an upgrade was asked for.
@@ -38,7 +38,7 @@ pub(super) fn turn(
 /// Waits until `name` is available at the target version.
 pub(super) async fn wait_for_upgrade<D: Described>(
     ctx: &Context,
-    profile: &Profile,
+    profile: &BlueGreen,
     name: &str,
     already_begun: bool,
 ) -> Result<(), StepError> {

@@ -7,19 +7,19 @@ use super::ours::{made_by, not_ours};
 use super::upgrade::wait_for_upgrade;
 use super::wait::{Described, find};
 use crate::ports::{Instance, InstanceChange};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{
     Action, Context, Facts, Probe, RdsCall, Reply, Step, StepError, StepInfo, StepResult,
 };
 
 /// `build.upgrade-instance`.
 pub(super) struct UpgradeInstance {
-    profile: Arc<Profile>,
+    profile: Arc<BlueGreen>,
     info: StepInfo,
 }
 
 impl UpgradeInstance {
-    pub(super) fn new(profile: &Arc<Profile>) -> Self {
+    pub(super) fn new(profile: &Arc<BlueGreen>) -> Self {
         let target = &profile.green.engine_version;
         let info = StepInfo::new(
             "build.upgrade-instance",

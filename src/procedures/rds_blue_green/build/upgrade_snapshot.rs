@@ -8,14 +8,14 @@ use super::upgrade::wait_for_upgrade;
 use super::wait::Described;
 use crate::ports::Snapshot;
 use crate::procedures::Job;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{
     Action, Context, Facts, Probe, RdsCall, Reply, Step, StepError, StepInfo, StepResult,
 };
 
 /// `build.upgrade-snapshot`.
 pub(super) struct UpgradeSnapshot {
-    profile: Arc<Profile>,
+    profile: Arc<BlueGreen>,
     run: String,
     info: StepInfo,
 }

@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::ports::{Instance, RdsApi, RdsError, RdsErrorKind, Snapshot};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{Context, Progress, StepError};
 
 /// Polls in a row that may find nothing: RDS lists new things a moment late.
@@ -93,7 +93,7 @@ pub(super) fn is_terminal(status: &str) -> bool {
 }
 
 /// How long to leave between two questions.
-pub(super) fn poll_every(profile: &Profile) -> Duration {
+pub(super) fn poll_every(profile: &BlueGreen) -> Duration {
     // The stand-in of a rehearsal has no quota of calls and works in seconds.
     if profile.rds.endpoint_url.is_some() {
         Duration::from_millis(200)

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::gauges::{Lookout, Round};
 use super::guardrails::{Seen, SlotSeen};
+use super::lookout::{Lookout, Round};
 use crate::checks::known::FINGERPRINT;
 use crate::checks::{CheckContext, Moment, fingerprint_sql};
 use crate::domain::{Node, Place, Sql};
@@ -81,8 +81,8 @@ impl Lookout {
         seen: &mut Seen,
     ) -> Result<(), DbError> {
         let wanted = self.slots(live);
-        let sql =
-            Sql::new(include_str!("../../assets/sql/inspect/slots.sql")).literals("slots", &wanted);
+        let sql = Sql::new(include_str!("../../../assets/sql/inspect/slots.sql"))
+            .literals("slots", &wanted);
         let rows = aside.query(&self.server(live.publisher()), &sql).await?;
         let read = |row: &Row| {
             Some(SlotSeen {
@@ -114,7 +114,7 @@ impl Lookout {
         for database in &self.profile.databases {
             let place = Place::new(live.subscriber(), database);
             let alive = Sql::new(include_str!(
-                "../../assets/sql/checks/apply-worker-alive.sql"
+                "../../../assets/sql/checks/apply-worker-alive.sql"
             ))
             .literal("subscription", &subscription);
             if let Ok(rows) = aside.query(&place, &alive).await
@@ -145,7 +145,7 @@ impl Lookout {
         if aside.shared(place).await?.version().major() < 15 {
             return Ok(None);
         }
-        let errors = Sql::new(include_str!("../../assets/sql/checks/apply-errors.sql"))
+        let errors = Sql::new(include_str!("../../../assets/sql/checks/apply-errors.sql"))
             .literal("subscription", subscription);
         let counted = aside.query(place, &errors).await?;
         let counted = counted.first().and_then(|row| row.get("apply_errors").ok());
@@ -153,7 +153,7 @@ impl Lookout {
             return Ok(None);
         };
         let publisher = Place::new(live.publisher(), &place.database);
-        let position = Sql::new(include_str!("../../assets/sql/inspect/lag.sql"))
+        let position = Sql::new(include_str!("../../../assets/sql/inspect/lag.sql"))
             .literal("slot", &self.slot(live, &place.database));
         let rows = aside.query(&publisher, &position).await?;
         let read = rows.first().and_then(|row| {
@@ -168,7 +168,7 @@ impl Lookout {
             return Ok(None);
         }
         if let (None, Some(rds)) = (&known.told, &self.world.rds) {
-            let oid = Sql::new(include_str!("../../assets/sql/link/oid.sql"))
+            let oid = Sql::new(include_str!("../../../assets/sql/link/oid.sql"))
                 .literal("subscription", subscription);
             let oid = aside.query(place, &oid).await?;
             let oid = oid.first().and_then(|row| row.get("oid").ok());
@@ -186,7 +186,7 @@ impl Lookout {
         let built = round.is_done("catch-up.enable");
         let green = Some(Node::green()).filter(|_| built);
         for node in [Some(Node::blue()), green].into_iter().flatten() {
-            let sql = Sql::new(include_str!("../../assets/sql/inspect/server.sql"));
+            let sql = Sql::new(include_str!("../../../assets/sql/inspect/server.sql"));
             let Ok(rows) = aside.query(&self.server(node.clone()), &sql).await else {
                 continue;
             };
@@ -226,7 +226,7 @@ impl Lookout {
         seen: &mut Seen,
     ) -> Result<(), DbError> {
         let roles = &self.profile.fence.roles;
-        let sql = Sql::new(include_str!("../../assets/sql/inspect/can_log_in.sql"))
+        let sql = Sql::new(include_str!("../../../assets/sql/inspect/can_log_in.sql"))
             .literals("roles", roles);
         let (on_blue, on_green) = (self.server(Node::blue()), self.server(Node::green()));
         let (blue, green) = tokio::join!(aside.query(&on_blue, &sql), aside.query(&on_green, &sql));
@@ -246,7 +246,7 @@ impl Lookout {
             &self.profile.replication.role,
         ];
         let ignored: Vec<_> = self.profile.fence.ignore.iter().chain(own).collect();
-        let sessions = Sql::new(include_str!("../../assets/sql/inspect/old_side.sql"))
+        let sessions = Sql::new(include_str!("../../../assets/sql/inspect/old_side.sql"))
             .literals("roles", roles)
             .literals("ignore", &ignored);
         let rows = aside.query(&old, &sessions).await?;

@@ -62,8 +62,12 @@ mod tests {
     type Worse = (&'static str, fn(&mut Gauges));
 
     fn budgets() -> Budgets {
-        let sample = include_str!("../../../sample-profiles/rds-blue-green.toml");
-        parse(Path::new("p.toml"), sample).expect("sound").budgets
+        let sample = include_str!("../../../../sample-profiles/rds-blue-green.toml");
+        parse(Path::new("p.toml"), sample)
+            .expect("sound")
+            .blue_green()
+            .expect("one")
+            .budgets
     }
 
     fn well() -> Gauges {

@@ -7,22 +7,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::Failure;
 use crate::adapters::LocalCommands;
 use crate::adapters::postgres::Postgres;
 use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
 use crate::checks::known::OPERATOR_LOCK;
 use crate::checks::{CheckContext, Moment, run_all};
+use crate::commands::Failure;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::engine::GateChecks;
 use crate::ports::{Databases, RdsApi, Session};
 use crate::procedures::job::{HOST, PORT};
 use crate::procedures::rds_blue_green::build::{BlueHolds, Way, choose};
-use crate::profile::{PasswordSource, Profile, secrets};
+use crate::profile::{BlueGreen, PasswordSource, secrets};
 use crate::runbook::{CheckReport, Facts, Plan, StepInfo, World};
-
-/// The id of a run that is not one: checks and plans.
-pub const NO_RUN: &str = "000000";
 
 /// How often the lock is asked for while the session of an earlier process of the same run ends.
 const LOCK_TRIES: u32 = 100;
@@ -30,7 +27,7 @@ const LOCK_TRIES: u32 = 100;
 /// A profile's servers, reached.
 pub struct Wired {
     /// The profile.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<BlueGreen>,
     /// What can be read from.
     pub world: World,
     /// The replication role's password, when the tool is to send one.
@@ -41,15 +38,12 @@ pub struct Wired {
 
 impl Wired {
     /// Reaches RDS and BLUE; GREEN too, where `facts` know it.
-    pub async fn reach(profile: Profile, run: &str, facts: &Facts) -> Result<Self, Failure> {
+    pub async fn reach(profile: BlueGreen, run: &str, facts: &Facts) -> Result<Self, Failure> {
         let profile = Arc::new(profile);
         let rds = RdsClient::connect(&AwsSettings::from(&profile.rds), trace_retries()).await?;
         let rds: Arc<dyn RdsApi> = Arc::new(rds);
-        let mut databases = Postgres::from_profile(&profile, run, Some(Arc::clone(&rds)));
-        if run != NO_RUN {
-            // The lock on the run's folder is held by now.
-            databases = databases.alone();
-        }
+        // The lock on the run's folder is held by now.
+        let databases = Postgres::from_profile(&profile, run, Some(Arc::clone(&rds))).alone();
         if profile.blue.host.is_none() {
             let blue = rds.instance(&profile.blue.identifier).await?;
             let (host, port) = blue.endpoint.ok_or_else(|| {
@@ -85,6 +79,7 @@ impl Wired {
             .await?
             .version();
         let world = World {
+            hosts: None,
             commands: Arc::new(LocalCommands::from_profile(&profile)),
             databases: Arc::new(databases),
             rds: Some(rds),
@@ -121,11 +116,11 @@ impl Wired {
     pub async fn lock(&self) -> Result<Arc<dyn Session>, Failure> {
         let at = Place::new(Node::blue(), &self.profile.databases[0]);
         let session = self.world.databases.dedicated(&at, "lock").await?;
-        let sql = Sql::new(include_str!("../../assets/sql/operator_lock.sql"))
+        let sql = Sql::new(include_str!("../../../assets/sql/operator_lock.sql"))
             .number("class", OPERATOR_LOCK.0.into())
             .number("object", OPERATOR_LOCK.1.into());
         // Another process of this run cannot live, but a server that lost sight of one may keep its session for hours.
-        let see_off = Sql::new(include_str!("../../assets/sql/see_off.sql")).number("pid", 0);
+        let see_off = Sql::new(include_str!("../../../assets/sql/see_off.sql")).number("pid", 0);
         let mut rows = session.query(&sql).await?;
         for _ in 0..LOCK_TRIES {
             if rows.one()?.get("got")? {
@@ -150,7 +145,7 @@ impl Wired {
 /// Asks the gate's checks again before a cutover is confirmed.
 pub struct CutoverChecks {
     /// The profile.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<BlueGreen>,
     /// The servers.
     pub world: World,
     /// The run.

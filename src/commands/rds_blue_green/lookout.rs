@@ -5,20 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use async_trait::async_trait;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::guardrails::{Board, Growth, no_go};
 use super::sights::{Past, link_should_run};
+use crate::commands::outfit::{self, Telling};
 use crate::domain::{Node, Place};
-use crate::engine::{Memory, Trip};
+use crate::engine::Memory;
 use crate::event::{Event, Gauges, StepState, What};
 use crate::inspect::{Aside, Sampler, Watch, pause_forecast};
 use crate::journal::Follower;
 use crate::ports::{Databases, Session};
 use crate::procedures::job::Direction;
 use crate::procedures::switch::SWITCHED_AT;
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use crate::runbook::{StepId, World};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// What is looked at, and who is told.
 pub struct Lookout {
     /// The profile.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<BlueGreen>,
     /// The servers.
     pub world: World,
     /// The run's id.
@@ -36,10 +37,6 @@ pub struct Lookout {
     pub journal: PathBuf,
     /// The session that holds the operator lock.
     pub lock: Arc<dyn Session>,
-    /// Where readings go.
-    pub gauges: watch::Sender<Gauges>,
-    /// Where trips of guardrails go.
-    pub trips: mpsc::UnboundedSender<Trip>,
 }
 
 /// What is known from round to round.
@@ -55,9 +52,9 @@ pub(super) struct Round {
     growth: Growth,
 }
 
-impl Lookout {
-    /// Looks on until nobody listens any more, or the task is ended.
-    pub async fn keep(self) {
+#[async_trait]
+impl outfit::Lookout for Lookout {
+    async fn keep(self: Box<Self>, telling: Telling) {
         let aside = Aside::new(Arc::clone(&self.world.databases), LIMIT);
         let mut round = Round {
             memory: Memory::default(),
@@ -71,7 +68,7 @@ impl Lookout {
         let mut board = Board::default();
         let mut clock = interval(EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !self.trips.is_closed() {
+        while !telling.trips.is_closed() {
             clock.tick().await;
             round.learn();
             let mut gauges = self.sample(&aside, &mut round).await;
@@ -79,17 +76,19 @@ impl Lookout {
             seen.lag_grew = self.growth(&gauges, &mut round);
             for trip in board.take(&gauges, &seen, &self.profile) {
                 // A run that ended needs no guardrail.
-                let _ = self.trips.send(trip);
+                let _ = telling.trips.send(trip);
             }
             gauges.lights = board.lights();
             // Before its link has been started there is nothing to switch, and nothing to warn of.
             gauges.no_go = link_should_run(&round, round.direction())
                 .then(|| no_go(&gauges, &self.profile.budgets))
                 .flatten();
-            self.gauges.send_replace(gauges);
+            telling.gauges.send_replace(gauges);
         }
     }
+}
 
+impl Lookout {
     fn growth(&self, gauges: &Gauges, round: &mut Round) -> Option<(u64, u64)> {
         let lags = gauges.links.values().filter_map(|link| link.lag_bytes);
         let lag = lags.max().map(|lag| u64::try_from(lag).unwrap_or(0));

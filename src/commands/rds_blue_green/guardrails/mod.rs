@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::Trip;
 use crate::event::{Gauges, Light};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 use judge::Sight;
 
 /// How many rounds in a row a sight must last before it counts: servers are asked side by side, not at one instant.
@@ -28,7 +28,7 @@ pub struct Board {
 
 impl Board {
     /// Takes in one round; what changed its light is told, once each time.
-    pub fn take(&mut self, gauges: &Gauges, seen: &Seen, profile: &Profile) -> Vec<Trip> {
+    pub fn take(&mut self, gauges: &Gauges, seen: &Seen, profile: &BlueGreen) -> Vec<Trip> {
         let mut sights: BTreeMap<&'static str, Sight> = BTreeMap::new();
         for sight in judge::all(gauges, seen, profile) {
             // Of several sights of one kind the worst speaks.
@@ -84,11 +84,14 @@ mod tests {
 
     use super::{Board, IDS, ROUNDS, Seen, SlotSeen};
     use crate::event::{Gauges, Light};
-    use crate::profile::{Profile, parse};
+    use crate::profile::{BlueGreen, parse};
 
-    fn profile() -> Profile {
-        let sample = include_str!("../../../sample-profiles/rds-blue-green.toml");
-        parse(Path::new("p.toml"), sample).expect("sound")
+    fn profile() -> BlueGreen {
+        let sample = include_str!("../../../../sample-profiles/rds-blue-green.toml");
+        parse(Path::new("p.toml"), sample)
+            .expect("sound")
+            .blue_green()
+            .expect("one")
     }
 
     type Made = (&'static str, Light, fn(&mut Gauges, &mut Seen));

@@ -1,6 +1,6 @@
 use crate::domain::{ByteSize, human_bytes, human_duration};
 use crate::event::{Gauges, Light};
-use crate::profile::Profile;
+use crate::profile::BlueGreen;
 
 /// Every guardrail there is.
 pub const IDS: [&str; 14] = [
@@ -87,7 +87,7 @@ impl Sight {
 }
 
 /// Everything that one round shows.
-pub(super) fn all(gauges: &Gauges, seen: &Seen, profile: &Profile) -> Vec<Sight> {
+pub(super) fn all(gauges: &Gauges, seen: &Seen, profile: &BlueGreen) -> Vec<Sight> {
     let mut sights = Vec::new();
     judge_slots(seen, profile, &mut sights);
     judge_link(gauges, seen, profile, &mut sights);
@@ -112,7 +112,7 @@ fn stop(id: &'static str, saw: String, how_on: &'static str) -> Sight {
     }
 }
 
-fn judge_slots(seen: &Seen, profile: &Profile, sights: &mut Vec<Sight>) {
+fn judge_slots(seen: &Seen, profile: &BlueGreen, sights: &mut Vec<Sight>) {
     const ANEW: &str = "The changes it kept are gone. Take the run back and start again.";
     for slot in &seen.slots_gone {
         sights.push(stop("slot-safe", format!("slot {slot} is gone"), ANEW));
@@ -146,7 +146,7 @@ fn judge_slots(seen: &Seen, profile: &Profile, sights: &mut Vec<Sight>) {
     }
 }
 
-fn judge_link(gauges: &Gauges, seen: &Seen, profile: &Profile, sights: &mut Vec<Sight>) {
+fn judge_link(gauges: &Gauges, seen: &Seen, profile: &BlueGreen, sights: &mut Vec<Sight>) {
     for (database, link) in &gauges.links {
         if let Some(lag) = link.lag_bytes.filter(|lag| *lag < 0) {
             let beyond = human_bytes(lag.unsigned_abs());
@@ -263,7 +263,7 @@ const ROOM: &str =
     "Grow the storage, speed up apply, or take the run back before the disk is full.";
 
 /// Whether the WAL our slots keep will fit.
-fn judge_space(gauges: &Gauges, profile: &Profile, sights: &mut Vec<Sight>) {
+fn judge_space(gauges: &Gauges, profile: &BlueGreen, sights: &mut Vec<Sight>) {
     let thresholds = &profile.thresholds;
     if let Some(hours) = gauges
         .hours_until_full()

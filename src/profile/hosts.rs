@@ -1,0 +1,75 @@
+//! `[hosts.NAME]`: where commands about a server are run, and as whom.
+
+use std::collections::BTreeMap;
+
+use super::read::Section;
+
+/// A database host, and how commands get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// How commands get there.
+    pub via: Via,
+    /// The words before a command that root runs.
+    pub root: Vec<String>,
+    /// The words before a command that the servers' user runs.
+    pub owner: Vec<String>,
+}
+
+/// How commands get to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// They run on this machine, after these words.
+    Local(Vec<String>),
+}
+
+impl Host {
+    /// A command as root runs it.
+    #[must_use]
+    pub fn as_root<S: AsRef<str>>(&self, argv: &[S]) -> Vec<String> {
+        joined(&self.root, argv)
+    }
+
+    /// A command as the servers' user runs it.
+    #[must_use]
+    pub fn as_owner<S: AsRef<str>>(&self, argv: &[S]) -> Vec<String> {
+        joined(&self.owner, argv)
+    }
+}
+
+fn joined<S: AsRef<str>>(before: &[String], argv: &[S]) -> Vec<String> {
+    let argv = argv.iter().map(|word| word.as_ref().to_owned());
+    before.iter().cloned().chain(argv).collect()
+}
+
+/// All hosts, by name.
+#[expect(dead_code, reason = "the procedures that have hosts come next")]
+pub(super) fn hosts(section: &Section<'_>) -> BTreeMap<String, Host> {
+    let hosts = section.entries().into_iter();
+    let hosts = hosts.filter_map(|(name, section)| Some((name, host(&section)?)));
+    hosts.collect()
+}
+
+fn host(section: &Section<'_>) -> Option<Host> {
+    const WORDS: &str = "the words before a command, [\"sudo\", \"-n\"]; [] for none";
+    const LOCAL: &str =
+        "the words before each command, [\"ip\", \"netns\", \"exec\", \"pg1\"]; [] for none";
+    let words = |key, default: &[&str]| {
+        let default = || default.iter().map(|&word| word.to_owned()).collect();
+        section.argv(key, WORDS).map_or_else(default, |at| at.value)
+    };
+    let local = section.argv("local", LOCAL);
+    let (root, owner) = (
+        words("root", &["sudo", "-n"]),
+        words("owner", &["sudo", "-n", "-u", "postgres"]),
+    );
+    section.finish();
+    let Some(local) = local else {
+        section.missing("local", LOCAL);
+        return None;
+    };
+    Some(Host {
+        via: Via::Local(local.value),
+        root,
+        owner,
+    })
+}

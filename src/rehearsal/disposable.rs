@@ -1,0 +1,54 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+
+use super::lab::files::Up;
+use super::load::audit;
+use super::{Audit, Lab, LabOptions, Load, RehearsalError};
+
+/// The procedures that have a lab.
+pub const PROCEDURES: [&str; 1] = ["rds-blue-green"];
+
+/// The lab of a procedure, up: servers that may be thrown away. Dropped, they end; `down` removes the folder as well.
+#[async_trait]
+pub trait Disposable: Send + Sync {
+    /// What it is made of.
+    fn told(&self) -> &Up;
+
+    /// Starts audited writers that go where the endpoint file says.
+    fn load(&self, writers: usize) -> Result<Load, RehearsalError>;
+
+    /// What became of everything that was acknowledged; `rolled_back` when the run ended on its way back.
+    async fn audit(&self, _rolled_back: bool) -> Result<Audit, RehearsalError> {
+        audit(self.dir()).await
+    }
+
+    /// Stops everything and removes the folder.
+    async fn down(self: Box<Self>) -> Result<(), RehearsalError>;
+
+    /// Its folder.
+    fn dir(&self) -> &Path {
+        &self.told().dir
+    }
+}
+
+/// Refuses a procedure that has no lab.
+pub fn has_lab(procedure: &str) -> Result<(), RehearsalError> {
+    if PROCEDURES.contains(&procedure) {
+        return Ok(());
+    }
+    Err(RehearsalError::Unusable(format!(
+        "there is no lab for {procedure:?}: only for {}",
+        PROCEDURES.join(", ")
+    )))
+}
+
+/// Makes the lab of a procedure; `say` hears of each step as it begins.
+pub async fn lab_up(
+    procedure: &str,
+    options: &LabOptions,
+    say: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Box<dyn Disposable>, RehearsalError> {
+    has_lab(procedure)?;
+    Ok(Box::new(Lab::up(options, say).await?))
+}
