@@ -28,6 +28,9 @@ pub const CHECKS: &[Check] = &[
     Check::warn("data-compare-live", "Samples of the data are the same", GATE, Ask::custom(Needs::Green, "BLUE, GREEN", compare))
         .why("Rows that differ although the lag is zero were written on GREEN, or skipped.")
         .remedy("Compare the tables in full, copy the table again, and find out who wrote on GREEN."),
+    Check::warn("canary-login", "The canary can log in", EARLY_AND_GATE, Ask::custom(Needs::Nothing, "application", canary))
+        .why("A canary that cannot log in sees nothing of the write pause, and nobody can say afterwards what applications saw.")
+        .remedy("Mend [canary] url, url_file, role or password, or leave the section out."),
     Check::block("dump-tool-version", "pg_dump of this host is new enough", EARLY, Ask::custom(Needs::Nothing, "tool", dump))
         .why("An older pg_dump refuses a newer server: a schema could not be fetched when something must be mended by hand.")
         .remedy("Install the client of the target's major; this procedure itself does not need it."),
@@ -151,6 +154,23 @@ fn time<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
             "tool",
             judge_time(best, rehearsed, budgets.drain, budgets.write_pause),
         )])
+    }
+    .boxed()
+}
+
+fn canary<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
+    async move {
+        let finding = match &asking.ctx.profile.canary {
+            None => Finding::skip("the profile has no canary"),
+            Some(canary) => match asking.ctx.world.databases.application().await {
+                Ok(_) => Finding::pass(format!(
+                    "{} was let in by the application's URL",
+                    canary.role
+                )),
+                Err(error) => Finding::fail(error.message),
+            },
+        };
+        Ok(vec![Answer::new("application", finding)])
     }
     .boxed()
 }

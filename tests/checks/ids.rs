@@ -100,6 +100,7 @@ pub const IDS: &[&str] = &[
     "rds-force-ssl",
     "no-backup-running",
     "dump-tool-version",
+    "canary-login",
     "pgbouncer-admin",
     "journal-permissions",
     "secrets-not-in-argv-or-logs",

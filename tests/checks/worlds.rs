@@ -3,7 +3,7 @@ use std::time::Duration;
 use greenlight::adapters::postgres::{Limits, Login, Password, Postgres};
 use greenlight::checks::{CheckContext, Moment, find, run};
 use greenlight::domain::Node;
-use greenlight::profile::BlueGreen;
+use greenlight::profile::{BlueGreen, Canary, CanaryUrl, PasswordSource};
 use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
 use greenlight::runbook::Facts;
 use secrecy::SecretString;
@@ -102,6 +102,7 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         &[
             "CREATE DATABASE shop",
             "CREATE DATABASE other",
+            "CREATE DATABASE \"broken\nname\"",
             "CREATE ROLE repl NOLOGIN",
             "CREATE ROLE forgotten LOGIN",
             "SET password_encryption = md5; CREATE ROLE old LOGIN PASSWORD 'x'",
@@ -184,8 +185,39 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         .collect();
     assert!(silent.is_empty(), "{silent:?} found nothing: {report:#?}");
     assert!(!report.passes());
+    let named = r#"database "broken\nname", for the line break in its name"#;
+    assert!(
+        report.checks.iter().any(|c| c.evidence.contains(named)),
+        "{report:#?}"
+    );
 
     taken_care_of(&ctx).await;
+    whether_the_canary_is_let_in(proof, &ctx, blue.port()).await;
+}
+
+async fn whether_the_canary_is_let_in(proof: &Proof, bad: &CheckContext<'_>, port: u16) {
+    for (database, is_there) in [("shop", true), ("no_such_shop", false)] {
+        let mut profile = bad.profile.clone();
+        profile.canary = Some(Canary {
+            url: CanaryUrl::Fixed(format!(
+                "postgresql://postgres:secret@127.0.0.1:{port}/{database}?sslmode=disable"
+            )),
+            role: "postgres".to_owned(),
+            password: PasswordSource::None,
+            every: Duration::from_millis(20),
+        });
+        let world = world(Postgres::from_profile(&profile, RUN, None));
+        let ctx = CheckContext {
+            profile: &profile,
+            world: &world,
+            ..*bad
+        };
+        if is_there {
+            proof.settled(&ctx, &["canary-login"]).await;
+        } else {
+            proof.found(&ctx, &["canary-login"]).await;
+        }
+    }
 }
 
 /// What the profile acknowledges warns.

@@ -1,6 +1,6 @@
 use crate::support::{BLUE, DONE, FINISH, GREEN, Lab, ROLL_BACK, ROLLED_BACK};
 
-/// A database's name may hold anything but a line break: `pg_upgrade` refuses that.
+/// A database's name may hold anything but a line break: `pg_upgrade` refuses that, so a check does.
 const DATABASE: &str = r#"Ünï "db" 'x' %s {y} \ $HOME; --"#;
 const ROLE: &str = "App \"Four\" 'x' %\n{y}";
 const SCHEMA: &str = "Sch\"ema 'x' %d\n{y} ü";

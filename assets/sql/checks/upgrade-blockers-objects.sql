@@ -1,6 +1,9 @@
 SELECT format('role %I', rolname) AS what
 FROM pg_roles WHERE rolname ~ '^pg_' AND oid >= 16384
 UNION ALL
+SELECT format('database %s, for the line break in its name', to_json(datname))
+FROM pg_database WHERE datname ~ '[\n\r]'
+UNION ALL
 SELECT format('postfix operator %s', o.oid::regoperator)
 FROM pg_operator o WHERE o.oprright = 0 AND o.oid >= 16384
 UNION ALL

@@ -17,10 +17,6 @@ use crate::profile::SslMode;
 pub(super) enum TlsError {
     #[error("cannot read the CA file {path}: {reason}")]
     RootFile { path: PathBuf, reason: String },
-    #[error(
-        "sslmode verify-ca accepts any name, so it cannot rest on the system's public CAs: name the CA file with sslrootcert, or use verify-full"
-    )]
-    VerifyCaNeedsFile,
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
 }
@@ -34,13 +30,13 @@ enum Check {
 }
 
 /// A connector that checks the server as libpq does at this `sslmode`: with a CA file, `require` checks the chain too.
+/// Where libpq refuses `verify-ca` without a file, RDS's authorities stand in for it.
 pub(super) fn connector(
     mode: SslMode,
     rootcert: Option<&Path>,
 ) -> Result<MakeRustlsConnect, TlsError> {
     let check = match (mode, rootcert) {
         (SslMode::VerifyFull, _) => Check::ChainAndName,
-        (SslMode::VerifyCa, None) => return Err(TlsError::VerifyCaNeedsFile),
         (SslMode::VerifyCa, _) | (SslMode::Require, Some(_)) => Check::Chain,
         (SslMode::Require, None) | (SslMode::Disable | SslMode::Prefer, _) => Check::Nothing,
     };
@@ -50,13 +46,14 @@ pub(super) fn connector(
         .map_err(|error| TlsError::Setup(error.to_string()))?;
     let config = match check {
         Check::ChainAndName => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots(rootcert)?, provider)
-                .build()
-                .map_err(|error| TlsError::Setup(error.to_string()))?;
+            let verifier =
+                WebPkiServerVerifier::builder_with_provider(roots(rootcert, check)?, provider)
+                    .build()
+                    .map_err(|error| TlsError::Setup(error.to_string()))?;
             builder.with_webpki_verifier(verifier)
         }
         Check::Chain => {
-            let roots = Some(roots(rootcert)?);
+            let roots = Some(roots(rootcert, check)?);
             let verifier = AnyName { roots, provider };
             builder
                 .dangerous()
@@ -78,8 +75,9 @@ pub(super) fn connector(
 /// The authorities that RDS has its servers' certificates from.
 const RDS_AUTHORITIES: &[u8] = include_bytes!("../../../assets/rds-ca-bundle.pem");
 
-/// The CA file's certificates, or the system's and those of RDS.
-fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
+/// The CA file's certificates; without one those of RDS, and the system's where the name is checked: a public authority
+/// certifies anybody, for a name of their own.
+fn roots(file: Option<&Path>, check: Check) -> Result<Arc<RootCertStore>, TlsError> {
     let mut store = RootCertStore::empty();
     if let Some(path) = file {
         let error = |reason: String| TlsError::RootFile {
@@ -98,8 +96,10 @@ fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
             return Err(error("it holds no certificate".to_owned()));
         }
     } else {
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         store.add_parsable_certificates(rds_authorities());
+        if check == Check::ChainAndName {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
     }
     Ok(Arc::new(store))
 }
@@ -167,7 +167,7 @@ impl ServerCertVerifier for AnyName {
 mod tests {
     use rustls::RootCertStore;
 
-    use super::{RDS_AUTHORITIES, rds_authorities, roots};
+    use super::{Check, RDS_AUTHORITIES, rds_authorities, roots};
 
     #[test]
     fn every_authority_of_rds_is_one() {
@@ -177,6 +177,8 @@ mod tests {
         let (taken, refused) = store.add_parsable_certificates(rds_authorities());
         assert_eq!((taken, refused), (told, 0));
         assert!(text.contains("# Amazon RDS eu-central-1 Root CA RSA2048 G1"));
-        assert!(roots(None).expect("authorities").len() >= taken);
+        let count = |check| roots(None, check).expect("authorities").len();
+        assert!(count(Check::ChainAndName) >= taken);
+        assert_eq!(count(Check::Chain), taken);
     }
 }
