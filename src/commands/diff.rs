@@ -20,7 +20,7 @@ pub async fn run(args: &DiffArgs) -> Ended {
         .as_ref()
         .map_or_else(DiffOptions::default, |profile| DiffOptions {
             schemas: profile.schemas.clone(),
-            own_prefix: profile.names.schema.clone(),
+            own: profile.own_names(),
             fenced: profile.fence.roles.clone(),
         });
     let mut whole = ObjectDiff {

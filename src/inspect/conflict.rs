@@ -1,5 +1,7 @@
 //! Changes that could not be applied: which row the subscriber fell over, and whether that still stands.
 
+use std::collections::HashSet;
+
 use crate::domain::{Lsn, Node};
 use crate::ports::{RdsApi, RdsError};
 
@@ -51,7 +53,7 @@ pub async fn told_by_log(
 ) -> String {
     match read(rds, instance, subscription).await {
         Ok(Some(text)) => format!("{node}'s log says: {text}"),
-        Ok(None) => format!("{node}'s log has no error; look there for the row."),
+        Ok(None) => format!("{node}'s log has no error of the link; look there for the row."),
         Err(error) => format!("{node}'s log could not be read: {error}"),
     }
 }
@@ -73,8 +75,18 @@ async fn read(
     Ok(None)
 }
 
-/// The last ERROR of an apply worker with its DETAIL and CONTEXT, or failing that the last ERROR of all: some say
-/// nothing of what was being applied.
+/// What the link's own processes call themselves when they begin or end.
+const WORKER: &str = "logical replication";
+/// Words of errors that only a link has, for logs in which its processes cannot be told from others.
+const OF_A_LINK: [&str; 4] = [
+    "logical replication",
+    "the publisher",
+    "WAL stream",
+    "replication slot",
+];
+
+/// The last ERROR of an apply worker with its DETAIL and CONTEXT, or failing that the last one that a process of logical
+/// replication wrote: some say nothing of what was being applied. Never an ERROR of anybody else.
 fn last_error(log: &str, subscription: Option<u32>) -> Option<String> {
     let lines: Vec<_> = log.lines().collect();
     let origin = subscription.map(|oid| format!("\"pg_{oid}\""));
@@ -91,7 +103,35 @@ fn last_error(log: &str, subscription: Option<u32>) -> Option<String> {
     errors()
         .find(of_this)
         .or_else(|| errors().find(of_apply))
-        .or_else(|| errors().next())
+        .or_else(|| last_of_workers(&lines))
+}
+
+/// The last ERROR of a process of logical replication, which its words or its other lines give away.
+fn last_of_workers(lines: &[&str]) -> Option<String> {
+    let workers: HashSet<_> = lines
+        .iter()
+        .filter(|line| line.contains("LOG:  ") && line.contains(WORKER))
+        .filter_map(|line| match line.split_once("(PID ") {
+            // The postmaster tells of its end.
+            Some((_, rest)) => rest.split(')').next(),
+            None => process(line),
+        })
+        .collect();
+    let at = (0..lines.len()).rev().find(|&at| {
+        let Some((_, words)) = lines[at].split_once("ERROR:  ") else {
+            return false;
+        };
+        OF_A_LINK.iter().any(|of| words.contains(of))
+            || process(lines[at]).is_some_and(|pid| workers.contains(pid))
+    })?;
+    Some(told(&lines[at..]))
+}
+
+/// The process a line is of, as RDS and the default `log_line_prefix` have it: `[123]`.
+fn process(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once('[')?;
+    let (pid, _) = rest.split_once(']')?;
+    pid.bytes().all(|b| b.is_ascii_digit()).then_some(pid)
 }
 
 /// An ERROR and what belongs to it, up to the next message.
@@ -170,8 +210,26 @@ mod tests {
         );
         let other = last_error(LOG, Some(99)).expect("one of apply");
         assert!(other.contains("\"pg_17\""), "{other}");
-        let plain = last_error("t:[1]:ERROR:  relation is missing\n", None);
-        assert_eq!(plain.as_deref(), Some("ERROR:  relation is missing"));
         assert_eq!(last_error("all quiet", None), None);
+    }
+
+    #[test]
+    fn an_error_without_a_row_must_be_the_links() {
+        let foreign = "t:[9]:ERROR:  unrecognized configuration parameter \"pool_mode\"\n";
+        assert_eq!(last_error(foreign, None), None);
+        let words = "t:[1]:ERROR:  could not receive data from WAL stream: server closed\n";
+        let began =
+            "t:[1]:LOG:  logical replication apply worker for subscription \"s\" has started\n";
+        let ended = "t:[2]:LOG:  background worker \"logical replication worker\" (PID 1) exited with exit code 1\n";
+        let missing = "t:[1]:ERROR:  relation is missing\n";
+        for (log, told) in [
+            (words.to_owned(), "could not receive data from WAL stream"),
+            (format!("{began}{missing}"), "relation is missing"),
+            (format!("{missing}{ended}"), "relation is missing"),
+        ] {
+            let found = last_error(&format!("{log}{foreign}"), Some(16)).expect("the link's");
+            assert!(found.contains(told), "{found}");
+        }
+        assert_eq!(last_error(&format!("{missing}{foreign}"), None), None);
     }
 }

@@ -27,6 +27,19 @@ impl Names {
 }
 
 impl BlueGreen {
+    /// The names of what the tool makes on a server and leaves there while a run lasts; a `_` and more may follow.
+    #[must_use]
+    pub fn own_names(&self) -> Vec<String> {
+        let names = &self.names;
+        let own = [
+            &names.schema,
+            &names.publication,
+            &names.subscription,
+            &self.replication.role,
+        ];
+        own.map(Clone::clone).into()
+    }
+
     /// The connection string by which the other side's subscription reaches `node`, which the tool itself reaches at
     /// `address`; what the profile's `[replication]` says goes first.
     #[must_use]

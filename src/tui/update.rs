@@ -50,7 +50,11 @@ pub fn observe(model: &Model, view: &mut View, event: &Event) {
             view.cutover = true;
             view.dialog = None;
         }
-        What::State { .. } | What::Gate { .. } | What::GoingBack { .. } => view.step_scroll = 0,
+        What::State { .. } | What::Gate { .. } | What::GoingBack { .. } => {
+            view.step_scroll = 0;
+            // They have been asked by now, whatever came of it.
+            view.unsay(ASKING);
+        }
         What::GateRefused { reason } => {
             view.say(model.now, reason.clone(), true);
             if let Some(Dialog::Gate(dialog)) = &mut view.dialog {

@@ -255,6 +255,11 @@ impl View {
         });
     }
 
+    /// Takes back what was said, where it still stands.
+    pub fn unsay(&mut self, text: &str) {
+        self.notice.take_if(|notice| notice.text == text);
+    }
+
     /// True while a step other than the one in hand is shown.
     #[must_use]
     pub fn looks_elsewhere(&self, model: &Model) -> bool {

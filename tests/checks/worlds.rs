@@ -5,7 +5,7 @@ use greenlight::checks::{CheckContext, Moment, find, run};
 use greenlight::domain::Node;
 use greenlight::profile::{BlueGreen, Canary, CanaryUrl, PasswordSource};
 use greenlight::rehearsal::{Cluster, ClusterBuilder, fetch};
-use greenlight::runbook::Facts;
+use greenlight::runbook::{CheckReport, Facts};
 use secrecy::SecretString;
 
 use crate::proof::{Proof, has_found};
@@ -174,7 +174,12 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         replication_password: Some(&password),
         run_dir: None,
     };
-    let report = proof.all(&ctx).await;
+    assert_all_is_found(&proof.all(&ctx).await);
+    taken_care_of(&ctx).await;
+    whether_the_canary_is_let_in(proof, &ctx, blue.port()).await;
+}
+
+fn assert_all_is_found(report: &CheckReport) {
     for check in &report.checks {
         // There is no RDS control plane here.
         assert!(!check.unknown || check.node == "RDS", "{check:?}");
@@ -190,9 +195,6 @@ pub async fn a_bad_blue_is_found_out(proof: &Proof) {
         report.checks.iter().any(|c| c.evidence.contains(named)),
         "{report:#?}"
     );
-
-    taken_care_of(&ctx).await;
-    whether_the_canary_is_let_in(proof, &ctx, blue.port()).await;
 }
 
 async fn whether_the_canary_is_let_in(proof: &Proof, bad: &CheckContext<'_>, port: u16) {

@@ -103,6 +103,7 @@ async fn hostile_names_go_there_and_back() {
     written.push(write(&lab, BLUE).await);
     lab.resume(&["catch-up.enable=x", crate::support::CUT_OVER], None)
         .await
+        .saying("0 differences block, 0 to know")
         .saying("finish.unlink  waits for the phrase");
     assert_eq!(rows(&lab, GREEN).await, written);
     assert!(!lab.logins(BLUE).await.contains(ROLE));

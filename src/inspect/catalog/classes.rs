@@ -6,6 +6,8 @@
 //! | know | what applications keep working without: comments, security labels, tablespaces, statistics, column order, settings, invalid indexes' kin on GREEN only, extra objects on GREEN that neither constrain nor compute |
 //! | blocks | everything else |
 
+use std::borrow::Cow;
+
 use super::super::{DiffClass, DiffVerdict, Difference};
 use super::DiffOptions;
 
@@ -21,8 +23,10 @@ pub(super) fn class_of(difference: &Difference, options: &DiffOptions) -> DiffCl
 
 fn is_expected(difference: &Difference, options: &DiffOptions) -> bool {
     let own = |name: &str| {
-        name.strip_prefix(options.own_prefix.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        options.own.iter().any(|own| {
+            name.strip_prefix(own.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        })
     };
     let name = difference.name.as_str();
     match difference.kind.as_str() {
@@ -36,11 +40,18 @@ fn is_expected(difference: &Difference, options: &DiffOptions) -> bool {
         "owner" | "grants" | "comment" => {
             own(&difference.schema)
                 || name.split_once(' ').is_some_and(|(kind, named)| {
-                    matches!(kind, "schema" | "publication") && own(named)
+                    matches!(kind, "schema" | "publication" | "subscription")
+                        && own(&unquoted(named))
                 })
         }
         _ => own(&difference.schema),
     }
+}
+
+/// A name as it is, from how the catalog spells it in an identity.
+fn unquoted(name: &str) -> Cow<'_, str> {
+    let inner = name.strip_prefix('"').and_then(|n| n.strip_suffix('"'));
+    inner.map_or(Cow::Borrowed(name), |n| n.replace("\"\"", "\"").into())
 }
 
 /// Roles that the platform keeps, which change with its versions.
@@ -90,6 +101,7 @@ mod tests {
         };
         let options = DiffOptions {
             fenced: vec!["App-Three".to_owned()],
+            own: ["greenlight", "my \"own\""].map(str::to_owned).into(),
             ..DiffOptions::default()
         };
         class_of(&difference, &options)
@@ -104,6 +116,21 @@ mod tests {
             ("index", "shop", "i", MissingOnBlue, Blocks),
             ("table", "shop", "t", MissingOnBlue, Know),
             ("comment", "shop", "table t", Changed, Know),
+            (
+                "comment",
+                "",
+                "subscription greenlight",
+                MissingOnBlue,
+                Expected,
+            ),
+            (
+                "comment",
+                "",
+                "publication \"my \"\"own\"\"\"",
+                MissingOnBlue,
+                Expected,
+            ),
+            ("comment", "", "subscription other", MissingOnBlue, Know),
             ("extension version", "", "citext", Changed, Expected),
             ("table", "greenlight", "fence", MissingOnGreen, Expected),
             ("table", "greenlighting", "fence", MissingOnGreen, Blocks),

@@ -19,8 +19,8 @@ const PURPOSE: &str = "comparing the objects";
 pub struct DiffOptions {
     /// Schemas whose objects are compared; empty means all but the system's.
     pub schemas: Vec<String>,
-    /// What the names of the tool's own schema, publication, subscription and roles begin with.
-    pub own_prefix: String,
+    /// The names of the tool's own schema, publication, subscription and role, or what they begin with before a `_`.
+    pub own: Vec<String>,
     /// Roles that lose LOGIN by the fence.
     pub fenced: Vec<String>,
 }
@@ -29,7 +29,7 @@ impl Default for DiffOptions {
     fn default() -> Self {
         Self {
             schemas: Vec::new(),
-            own_prefix: "greenlight".to_owned(),
+            own: vec!["greenlight".to_owned()],
             fenced: Vec::new(),
         }
     }

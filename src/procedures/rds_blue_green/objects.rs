@@ -37,8 +37,8 @@ impl CompareObjects {
         let profile = &self.job.profile;
         let options = DiffOptions {
             schemas: profile.schemas.clone(),
+            own: profile.own_names(),
             fenced: profile.fence.roles.clone(),
-            ..DiffOptions::default()
         };
         for database in &profile.databases {
             let session = async |node| {

@@ -1,7 +1,7 @@
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Effect, terminal};
-use crate::event::Intent;
+use super::{Effect, observe, terminal};
+use crate::event::{Event, Intent, StepState, What};
 use crate::runbook::StepId;
 use crate::tui::dialog::{Dialog, Focus};
 use crate::tui::model::{Model, tests::played};
@@ -100,6 +100,37 @@ fn leaving_asks_and_parks_first() {
         [Effect::Send(Intent::Park)]
     );
     assert!(view.leaving);
+}
+
+/// The line under the screen speaks of checks that are being asked, and of nothing once they have been.
+#[test]
+fn what_is_said_of_the_checks_goes_when_they_have_been_asked() {
+    let model = played(1);
+    let mut view = View::default();
+    press(&model, &mut view, KeyCode::Enter);
+    assert!(
+        view.notice
+            .as_ref()
+            .expect("said")
+            .text
+            .contains("asked first")
+    );
+    let event = |what| Event {
+        at: model.now,
+        step: Some(StepId::new("prepare.publication")),
+        what,
+    };
+    observe(
+        &model,
+        &mut view,
+        &event(What::Log {
+            text: String::new(),
+        }),
+    );
+    assert!(view.notice.is_some());
+    let state = StepState::Running;
+    observe(&model, &mut view, &event(What::State { state }));
+    assert_eq!(view.notice, None);
 }
 
 /// Every character there is, and the keys that confirm, where a phrase is asked for and no dialog is open.
