@@ -5,10 +5,10 @@ use super::finding::Finding;
 use super::judge::Judged;
 use crate::domain::{Node, PgVersion, Place};
 use crate::ports::{CommandError, DbError, RdsError, Rows, ValueError};
+use crate::profile::BlueGreen;
 
 /// How a check is asked.
-#[derive(Clone, Copy)]
-pub enum Ask {
+pub enum Ask<P: 'static = BlueGreen> {
     /// One statement at each place, each answer judged by itself.
     Rows {
         /// On which servers.
@@ -18,7 +18,7 @@ pub enum Ask {
         /// The statement.
         sql: SqlFile,
         /// What the answer means.
-        judge: fn(&Asked<'_>, &Rows) -> Judged,
+        judge: fn(&Asked<'_, P>, &Rows) -> Judged,
     },
     /// One statement on BLUE and on GREEN, both answers judged together.
     Pair {
@@ -27,7 +27,7 @@ pub enum Ask {
         /// The statement.
         sql: SqlFile,
         /// What the answers mean: BLUE's, then GREEN's.
-        judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged,
+        judge: fn(&Asked<'_, P>, &Rows, &Rows) -> Judged,
     },
     /// Anything else: the RDS control plane, files, several statements that hang together.
     Custom {
@@ -36,7 +36,7 @@ pub enum Ask {
         /// Where an error is shown: `RDS`, `tool`, `BLUE`.
         label: &'static str,
         /// The question.
-        ask: for<'a> fn(&'a Asking<'a>) -> Answering<'a>,
+        ask: for<'a> fn(&'a Asking<'a, P>) -> Answering<'a>,
     },
 }
 
@@ -80,9 +80,9 @@ pub enum Needs {
 }
 
 /// Where a statement was asked.
-pub struct Asked<'a> {
+pub struct Asked<'a, P = BlueGreen> {
     /// The context.
-    pub ctx: &'a CheckContext<'a>,
+    pub ctx: &'a CheckContext<'a, P>,
     /// The place; GREEN's for a pair.
     pub place: &'a Place,
     /// The version of its server.
@@ -92,9 +92,9 @@ pub struct Asked<'a> {
 }
 
 /// What a custom question works with.
-pub struct Asking<'a> {
+pub struct Asking<'a, P = BlueGreen> {
     /// The context.
-    pub ctx: &'a CheckContext<'a>,
+    pub ctx: &'a CheckContext<'a, P>,
     /// Sessions for its statements.
     pub sessions: &'a super::runner::Sessions<'a>,
 }
@@ -139,7 +139,15 @@ impl Answer {
     }
 }
 
-impl Asked<'_> {
+impl<P> Clone for Ask<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Ask<P> {}
+
+impl<P> Asked<'_, P> {
     /// True on the server in service.
     #[must_use]
     pub fn on_blue(&self) -> bool {

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::ask::Ask;
+use super::ask::{Ask, On, Scope};
+use super::catalogue::catalogue;
 use super::finding::{Finding, FindingKind};
 use super::known::OPERATOR_LOCK;
 use crate::domain::{Node, PgVersion, Place, Sql};
@@ -12,9 +13,25 @@ use crate::runbook::{CheckResult, Facts, Verdict, World};
 /// A table larger than this, updated without a key, holds up apply: every change reads all of it.
 const COSTLY_BYTES: i64 = 100 << 20;
 
+/// What the checks of a procedure ask of its profile.
+pub trait Subject: Sized + Send + Sync + 'static {
+    /// All its checks, in the order in which people read them.
+    fn catalogue() -> impl Iterator<Item = &'static Check<Self>>;
+
+    /// The places at which a statement is asked, as far as they are there at this moment.
+    fn places(ctx: &CheckContext<'_, Self>, on: On, scope: Scope) -> Vec<Place>;
+
+    /// A statement with the values that statements of checks may name; it takes those it names.
+    fn sql(ctx: &CheckContext<'_, Self>, text: &'static str, place: &Place) -> Sql;
+
+    /// Ids of blocking checks whose finding the operator has taken care of.
+    fn acknowledged(&self) -> &[String] {
+        &[]
+    }
+}
+
 /// One question of the catalogue.
-#[derive(Clone, Copy)]
-pub struct Check {
+pub struct Check<P: 'static = BlueGreen> {
     /// Stable id, `replica-identity-missing`.
     pub id: &'static str,
     /// A few words for a list.
@@ -28,7 +45,7 @@ pub struct Check {
     /// When it is asked.
     pub moments: &'static [Moment],
     /// How it is asked and judged.
-    pub ask: Ask,
+    pub ask: Ask<P>,
 }
 
 /// What a failed check counts as.
@@ -54,10 +71,9 @@ pub enum Moment {
 }
 
 /// What checks may look at.
-#[derive(Clone, Copy)]
-pub struct CheckContext<'a> {
+pub struct CheckContext<'a, P = BlueGreen> {
     /// The profile.
-    pub profile: &'a BlueGreen,
+    pub profile: &'a P,
     /// The servers.
     pub world: &'a World,
     /// What the run has learnt.
@@ -72,7 +88,7 @@ pub struct CheckContext<'a> {
     pub run_dir: Option<&'a Path>,
 }
 
-impl Check {
+impl<P> Check<P> {
     /// True when it is asked at `moment`.
     #[must_use]
     pub fn is_asked_at(&self, moment: Moment) -> bool {
@@ -149,38 +165,81 @@ impl CheckContext<'_> {
         self.places(node).into_iter().next()
     }
 
-    /// A statement with the values statements of checks may name; a statement takes those it names.
+    /// True when GREEN can be asked at this moment.
+    #[must_use]
+    pub fn has_green(&self) -> bool {
+        self.moment != Moment::Preflight
+    }
+}
+
+impl<P> Clone for CheckContext<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for CheckContext<'_, P> {}
+
+impl<P: Subject> CheckContext<'_, P> {
+    /// A statement with the values that statements of checks may name.
     #[must_use]
     pub fn sql(&self, text: &'static str, place: &Place) -> Sql {
-        let (names, fence) = (&self.profile.names, &self.profile.fence);
+        P::sql(self, text, place)
+    }
+}
+
+impl Subject for BlueGreen {
+    fn catalogue() -> impl Iterator<Item = &'static Check> {
+        catalogue()
+    }
+
+    fn places(ctx: &CheckContext<'_>, on: On, scope: Scope) -> Vec<Place> {
+        let mut nodes = Vec::new();
+        if on != On::Green {
+            nodes.push(Node::blue());
+        }
+        if on != On::Blue && ctx.has_green() {
+            nodes.push(Node::green());
+        }
+        nodes
+            .iter()
+            .flat_map(|node| match scope {
+                Scope::Server => ctx.server(node).into_iter().collect(),
+                Scope::Databases => ctx.places(node),
+            })
+            .collect()
+    }
+
+    fn sql(ctx: &CheckContext<'_>, text: &'static str, place: &Place) -> Sql {
+        let (names, fence) = (&ctx.profile.names, &ctx.profile.fence);
         let slots = |slot: fn(&Names, &str, &str) -> String| -> Vec<String> {
-            let databases = self.profile.databases.iter();
+            let databases = ctx.profile.databases.iter();
             databases
-                .map(|database| slot(names, database, self.run))
+                .map(|database| slot(names, database, ctx.run))
                 .collect()
         };
         let (forward, reverse) = (slots(Names::forward_slot), slots(Names::reverse_slot));
-        let longest = self.profile.budgets.longest_transaction.as_secs();
+        let longest = ctx.profile.budgets.longest_transaction.as_secs();
         let target =
-            PgVersion::from_dotted(&self.profile.green.engine_version).map_or(18, PgVersion::major);
+            PgVersion::from_dotted(&ctx.profile.green.engine_version).map_or(18, PgVersion::major);
         Sql::new(text)
             .literal("schema", &names.schema)
             .literal("publication", &names.publication)
             .literal("subscription", &names.subscription)
             .literal("reverse_subscription", &names.reverse_subscription())
-            .literal("slot", &names.forward_slot(&place.database, self.run))
+            .literal("slot", &names.forward_slot(&place.database, ctx.run))
             .literal(
                 "reverse_slot",
-                &names.reverse_slot(&place.database, self.run),
+                &names.reverse_slot(&place.database, ctx.run),
             )
             .literals("reverse_slots", &reverse)
             .literals("slots", &[forward, reverse].concat())
-            .literals("databases", &self.profile.databases)
+            .literals("databases", &ctx.profile.databases)
             .literals("fence", &fence.roles)
             .literals("ignore", &fence.ignore)
-            .literal("replication_role", &self.profile.replication.role)
-            .literal("own", &format!("greenlight:{}", self.run))
-            .literal("mark", &format!("greenlight run {}", self.run))
+            .literal("replication_role", &ctx.profile.replication.role)
+            .literal("own", &format!("greenlight:{}", ctx.run))
+            .literal("mark", &format!("greenlight run {}", ctx.run))
             .number("class", OPERATOR_LOCK.0.into())
             .number("object", OPERATOR_LOCK.1.into())
             .number("longest", i64::try_from(longest).unwrap_or(i64::MAX))
@@ -188,9 +247,7 @@ impl CheckContext<'_> {
             .number("target", target.into())
     }
 
-    /// True when GREEN can be asked at this moment.
-    #[must_use]
-    pub fn has_green(&self) -> bool {
-        self.moment != Moment::Preflight
+    fn acknowledged(&self) -> &[String] {
+        &self.acknowledged
     }
 }

@@ -29,7 +29,7 @@ pub use ask::{Answer, Answering, Ask, AskError, Asked, Asking, Needs, On, Scope,
 pub use catalogue::{
     ALWAYS, BUILT, BUILT_AND_GATE, EARLY, EARLY_AND_BUILT, EARLY_AND_GATE, GATE, catalogue, find,
 };
-pub use check::{Check, CheckContext, Moment, Severity};
+pub use check::{Check, CheckContext, Moment, Severity, Subject};
 pub use finding::{Finding, FindingKind};
 pub use judge::Judged;
 pub use parity::fingerprint_sql;

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ask::{Ask, AskError, Asked, Asking, Needs, On, Scope, SqlFile, variant};
-use super::catalogue::catalogue;
-use super::check::{Check, CheckContext, Moment};
+use super::check::{Check, CheckContext, Moment, Subject};
 use super::finding::Finding;
 use super::judge::Judged;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::ports::{Databases, DbError, DbErrorKind, Rows, Session};
-use crate::profile::{ACKNOWLEDGEABLE, BlueGreen};
+use crate::profile::ACKNOWLEDGEABLE;
 use crate::runbook::{CheckReport, CheckResult, Verdict};
 
 /// Sessions of one round on one server.
@@ -27,20 +26,20 @@ const QUESTION: Duration = Duration::from_secs(90);
 ///
 /// Before GREEN exists, checks that need it are answered as skipped, so that a list of all checks is complete; at the
 /// later moments only what is due then is answered. A question that cannot be asked is unknown, never passed over.
-pub async fn run_all(
-    ctx: &CheckContext<'_>,
+pub async fn run_all<P: Subject>(
+    ctx: &CheckContext<'_, P>,
     on_result: &(dyn Fn(CheckResult) + Send + Sync),
 ) -> CheckReport {
-    let due: Vec<_> = catalogue()
+    let due: Vec<_> = P::catalogue()
         .filter(|check| ctx.moment == Moment::Preflight || check.is_asked_at(ctx.moment))
         .collect();
     run(&due, ctx, on_result).await
 }
 
 /// As [`run_all`], for the checks given.
-pub async fn run(
-    checks: &[&Check],
-    ctx: &CheckContext<'_>,
+pub async fn run<P: Subject>(
+    checks: &[&Check<P>],
+    ctx: &CheckContext<'_, P>,
     on_result: &(dyn Fn(CheckResult) + Send + Sync),
 ) -> CheckReport {
     let sessions = Sessions::new(ctx.world.databases.as_ref());
@@ -64,16 +63,16 @@ pub async fn run(
     }
 }
 
-async fn answer_and_tell(
+async fn answer_and_tell<P: Subject>(
     at: usize,
-    check: &Check,
-    ctx: &CheckContext<'_>,
+    check: &Check<P>,
+    ctx: &CheckContext<'_, P>,
     sessions: &Sessions<'_>,
     on_result: &(dyn Fn(CheckResult) + Send + Sync),
 ) -> (usize, Vec<CheckResult>) {
     let mut results = answer(check, ctx, sessions).await;
     for result in &mut results {
-        acknowledge(ctx.profile, result);
+        acknowledge(ctx.profile.acknowledged(), result);
     }
     results.sort_by_key(|result| std::cmp::Reverse(result.verdict));
     for result in &results {
@@ -83,20 +82,20 @@ async fn answer_and_tell(
 }
 
 /// A finding that the operator has taken care of warns; one that is unknown still blocks.
-fn acknowledge(profile: &BlueGreen, result: &mut CheckResult) {
+fn acknowledge(acknowledged: &[String], result: &mut CheckResult) {
     if result.verdict == Verdict::Block
         && !result.unknown
         && ACKNOWLEDGEABLE.contains(&result.id.as_str())
-        && profile.acknowledged.contains(&result.id)
+        && acknowledged.contains(&result.id)
     {
         result.verdict = Verdict::Warn;
         result.evidence.push_str("; acknowledged in the profile");
     }
 }
 
-async fn answer(
-    check: &Check,
-    ctx: &CheckContext<'_>,
+async fn answer<P: Subject>(
+    check: &Check<P>,
+    ctx: &CheckContext<'_, P>,
     sessions: &Sessions<'_>,
 ) -> Vec<CheckResult> {
     if !check.is_asked_at(ctx.moment) {
@@ -110,7 +109,7 @@ async fn answer(
             judge,
         } => {
             let mut results = Vec::new();
-            for place in places(ctx, on, scope) {
+            for place in P::places(ctx, on, scope) {
                 let finding = ask_rows(ctx, sessions, &place, sql, judge).await;
                 results.push(settle(check, &label(&place, scope), finding));
             }
@@ -118,7 +117,7 @@ async fn answer(
         }
         Ask::Pair { scope, sql, judge } => {
             let mut results = Vec::new();
-            for green in places(ctx, On::Green, scope) {
+            for green in P::places(ctx, On::Green, scope) {
                 let finding = ask_pair(ctx, sessions, &green, sql, judge).await;
                 let node = match scope {
                     Scope::Server => "BLUE, GREEN".to_owned(),
@@ -145,19 +144,19 @@ async fn answer(
     }
 }
 
-fn settle(check: &Check, node: &str, finding: Result<Finding, AskError>) -> CheckResult {
+fn settle<P>(check: &Check<P>, node: &str, finding: Result<Finding, AskError>) -> CheckResult {
     match finding {
         Ok(finding) => check.result(node, finding),
         Err(error) => check.unknown(node, &error.to_string()),
     }
 }
 
-async fn ask_rows(
-    ctx: &CheckContext<'_>,
+async fn ask_rows<P: Subject>(
+    ctx: &CheckContext<'_, P>,
     sessions: &Sessions<'_>,
     place: &Place,
     sql: SqlFile,
-    judge: fn(&Asked<'_>, &Rows) -> Judged,
+    judge: fn(&Asked<'_, P>, &Rows) -> Judged,
 ) -> Result<Finding, AskError> {
     let version = sessions.version(place).await?;
     let Some(text) = variant(sql, version) else {
@@ -173,12 +172,12 @@ async fn ask_rows(
     Ok(judge(&asked, &rows)?)
 }
 
-async fn ask_pair(
-    ctx: &CheckContext<'_>,
+async fn ask_pair<P: Subject>(
+    ctx: &CheckContext<'_, P>,
     sessions: &Sessions<'_>,
     green: &Place,
     sql: SqlFile,
-    judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged,
+    judge: fn(&Asked<'_, P>, &Rows, &Rows) -> Judged,
 ) -> Result<Finding, AskError> {
     let blue = Place::new(Node::blue(), &green.database);
     let (version, blue_version) = (
@@ -206,23 +205,6 @@ fn too_old(version: PgVersion) -> Finding {
     Finding::skip(format!("does not apply to PostgreSQL {}", version.major()))
 }
 
-fn places(ctx: &CheckContext<'_>, on: On, scope: Scope) -> Vec<Place> {
-    let mut nodes = Vec::new();
-    if on != On::Green {
-        nodes.push(Node::blue());
-    }
-    if on != On::Blue && ctx.has_green() {
-        nodes.push(Node::green());
-    }
-    nodes
-        .iter()
-        .flat_map(|node| match scope {
-            Scope::Server => ctx.server(node).into_iter().collect(),
-            Scope::Databases => ctx.places(node),
-        })
-        .collect()
-}
-
 fn label(place: &Place, scope: Scope) -> String {
     match scope {
         Scope::Server => place.node.to_string(),
@@ -230,7 +212,7 @@ fn label(place: &Place, scope: Scope) -> String {
     }
 }
 
-fn label_of(check: &Check) -> &'static str {
+fn label_of<P>(check: &Check<P>) -> &'static str {
     match check.ask {
         Ask::Rows { on: On::Blue, .. } => "BLUE",
         Ask::Rows { on: On::Green, .. } => "GREEN",
@@ -239,7 +221,7 @@ fn label_of(check: &Check) -> &'static str {
     }
 }
 
-fn later(check: &Check) -> String {
+fn later<P>(check: &Check<P>) -> String {
     let needs_green = match check.ask {
         Ask::Rows { on, .. } => on == On::Green,
         Ask::Pair { .. } => true,
@@ -260,8 +242,7 @@ fn later(check: &Check) -> String {
 /// The sessions of one round: at most four on a server, opened when first needed, none shared with the run's own work.
 pub struct Sessions<'a> {
     databases: &'a dyn Databases,
-    blue: Semaphore,
-    green: Semaphore,
+    lanes: Mutex<HashMap<Node, Arc<Semaphore>>>,
     idle: Mutex<HashMap<Place, Vec<Arc<dyn Session>>>>,
     versions: Mutex<HashMap<Place, PgVersion>>,
     dead: Mutex<HashMap<Place, DbError>>,
@@ -271,8 +252,7 @@ impl<'a> Sessions<'a> {
     fn new(databases: &'a dyn Databases) -> Self {
         Self {
             databases,
-            blue: Semaphore::new(LANES),
-            green: Semaphore::new(LANES),
+            lanes: Mutex::default(),
             idle: Mutex::default(),
             versions: Mutex::default(),
             dead: Mutex::default(),
@@ -301,13 +281,12 @@ impl<'a> Sessions<'a> {
     /// A session for several statements that hang together. Unless it is given back, it is closed: whatever it had
     /// begun is rolled back with it.
     pub async fn lease(&self, place: &Place) -> Result<Lease<'_>, AskError> {
-        let lanes = if place.node == Node::blue() {
-            &self.blue
-        } else {
-            &self.green
-        };
+        let lanes = locked(&self.lanes)
+            .entry(place.node.clone())
+            .or_insert_with(|| Arc::new(Semaphore::new(LANES)))
+            .clone();
         let permit = lanes
-            .acquire()
+            .acquire_owned()
             .await
             .map_err(|_| AskError::Other("the round was ended".to_owned()))?;
         if let Some(error) = locked(&self.dead).get(place) {
@@ -362,7 +341,7 @@ pub struct Lease<'s> {
     session: Arc<dyn Session>,
     place: Place,
     sessions: &'s Sessions<'s>,
-    _permit: SemaphorePermit<'s>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Lease<'_> {

@@ -1,19 +1,13 @@
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde::Serialize;
 
+use super::outfit::preflight;
 use super::{Ended, print, print_json};
-use crate::adapters::LocalCommands;
-use crate::adapters::postgres::Postgres;
-use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
-use crate::checks::{CheckContext, Moment, run_all};
 use crate::cli::CheckArgs;
-use crate::domain::{Node, Place, visible_char};
-use crate::ports::{Databases, RdsApi};
-use crate::profile::{BlueGreen, PasswordSource, Profile, load};
-use crate::runbook::{CheckReport, CheckResult, Facts, Verdict, World};
+use crate::domain::visible_char;
+use crate::profile::load;
+use crate::runbook::{CheckReport, CheckResult, Verdict};
 
 /// The name sessions of this command carry where a run's would stand.
 const RUN: &str = "check";
@@ -26,26 +20,15 @@ struct Printed<'a> {
 
 /// Asks the pre-flight checks and prints them; exit code 1 when one of them blocks.
 pub async fn run(args: &CheckArgs) -> Ended {
-    let Profile::BlueGreen(profile) = load(&args.profile)?;
-    let settings = AwsSettings::from(&profile.rds);
-    let rds: Arc<dyn RdsApi> = Arc::new(RdsClient::connect(&settings, trace_retries()).await?);
-    let databases = Postgres::from_profile(&profile, RUN, Some(Arc::clone(&rds)));
-    if databases.address(&Node::blue()).is_none() {
-        let blue = rds.instance(&profile.blue.identifier).await?;
-        if let Some((host, port)) = blue.endpoint {
-            databases.set_address(&Node::blue(), &host, port);
+    let show = |result: CheckResult| {
+        if !args.json && result.verdict == Verdict::Block {
+            eprintln!(
+                "{}",
+                shown(&format!("{} blocks: {}", result.id, result.evidence))
+            );
         }
-    }
-    // Without BLUE every question would come back unknown, with the same reason each.
-    let first = Place::new(Node::blue(), &profile.databases[0]);
-    databases.shared(&first).await?;
-    let world = World {
-        databases: Arc::new(databases),
-        rds: Some(rds),
-        hosts: None,
-        commands: Arc::new(LocalCommands::from_profile(&profile)),
     };
-    let report = ask(&profile, &world, args.json).await;
+    let report = preflight(load(&args.profile)?, RUN, &show).await?;
     let verdict = if report.passes() {
         Verdict::Pass
     } else {
@@ -60,31 +43,6 @@ pub async fn run(args: &CheckArgs) -> Ended {
         print(&table(&report))?;
     }
     Ok(ExitCode::from(u8::from(!report.passes())))
-}
-
-async fn ask(profile: &BlueGreen, world: &World, quiet: bool) -> CheckReport {
-    let facts = Facts::default();
-    // Nothing is sent with it before GREEN exists; whether there will be one decides how the logs are judged.
-    let password = SecretString::default();
-    let ctx = CheckContext {
-        profile,
-        world,
-        facts: &facts,
-        run: RUN,
-        moment: Moment::Preflight,
-        replication_password: (profile.replication.password != PasswordSource::None)
-            .then_some(&password),
-        run_dir: None,
-    };
-    let show = |result: CheckResult| {
-        if !quiet && result.verdict == Verdict::Block {
-            eprintln!(
-                "{}",
-                shown(&format!("{} blocks: {}", result.id, result.evidence))
-            );
-        }
-    };
-    run_all(&ctx, &show).await
 }
 
 /// The answers for people: one line each, and below what asks for something what to do.

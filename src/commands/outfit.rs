@@ -12,7 +12,7 @@ use crate::engine::{GateChecks, Trip};
 use crate::event::Gauges;
 use crate::inspect::ObjectDiff;
 use crate::profile::Profile;
-use crate::runbook::{Facts, Plan, Runbook, World};
+use crate::runbook::{CheckReport, CheckResult, Facts, Plan, Runbook, World};
 
 /// What a procedure brings to a run.
 pub struct Outfit {
@@ -71,5 +71,16 @@ impl Outfit {
 pub fn unreached(profile: Profile) -> Runbook {
     match profile {
         Profile::BlueGreen(profile) => rds_blue_green::unreached(*profile),
+    }
+}
+
+/// Asks the pre-flight checks of a profile without a run; `run` is the name their sessions carry.
+pub async fn preflight(
+    profile: Profile,
+    run: &str,
+    show: &(dyn Fn(CheckResult) + Send + Sync),
+) -> Result<CheckReport, Failure> {
+    match profile {
+        Profile::BlueGreen(profile) => rds_blue_green::preflight(&profile, run, show).await,
     }
 }

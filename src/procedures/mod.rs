@@ -1,6 +1,7 @@
 //! The procedures: each folder reads from top to bottom like the runbook it is. What several of them need stands
-//! beside them: `job` (the names of a run), `compare` (the data compare), `link` (a logical replication link), `switch` (the write pause).
+//! beside them: `checks` (a round of checks), `job` (the names of a run), `compare` (the data compare), `link` (a logical replication link), `switch` (the write pause).
 
+pub mod checks;
 pub mod compare;
 pub mod job;
 pub mod link;

@@ -1,5 +1,6 @@
 //! What `rds-blue-green` brings to a run: its servers reached, its lock, its way, who looks on, its checks and plan.
 
+mod check;
 mod guardrails;
 mod lookout;
 mod sights;
@@ -8,6 +9,7 @@ mod wire;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use check::preflight;
 pub use guardrails::IDS;
 pub use lookout::Lookout;
 pub use wire::Wired;

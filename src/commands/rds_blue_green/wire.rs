@@ -163,7 +163,7 @@ impl GateChecks for CutoverChecks {
             return CheckReport::default();
         }
         let asked = CheckContext {
-            profile: &self.profile,
+            profile: self.profile.as_ref(),
             world: &self.world,
             facts,
             run: &self.run,

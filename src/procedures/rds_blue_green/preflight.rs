@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::checks::{CheckContext, Moment, run_all};
+use crate::checks::{CheckContext, Moment};
 use crate::domain::Node;
-use crate::procedures::Job;
 use crate::procedures::job::{HOST, PORT};
-use crate::runbook::{Context, Reading, Risk, StepError, StepInfo, StepResult, Verdict};
+use crate::procedures::{Job, checks};
+use crate::runbook::{Context, Reading, Risk, StepError, StepInfo, StepResult};
 
 /// A round of checks; one that blocks stops the run.
 pub struct Checks {
@@ -64,7 +64,7 @@ impl Reading for Checks {
         }
         let facts = ctx.facts();
         let asked = CheckContext {
-            profile: &self.job.profile,
+            profile: self.job.profile.as_ref(),
             world: &ctx.world,
             facts: &facts,
             run: &ctx.run,
@@ -72,37 +72,6 @@ impl Reading for Checks {
             replication_password: self.job.replication_password.as_ref(),
             run_dir: self.job.dir.as_deref(),
         };
-        let report = run_all(&asked, &|result| ctx.check(&result)).await;
-        let text = format!(
-            "{} checks: {} pass, {} warn, {} block",
-            report.checks.len(),
-            report.count(Verdict::Pass),
-            report.count(Verdict::Warn),
-            report.count(Verdict::Block),
-        );
-        let acknowledged = &self.job.profile.acknowledged;
-        let text = if acknowledged.is_empty() {
-            text
-        } else {
-            format!(
-                "{text}; acknowledged in the profile: {}",
-                acknowledged.join(", ")
-            )
-        };
-        if report.passes() {
-            return Ok(if report.count(Verdict::Warn) > 0 {
-                StepResult::Warning(text)
-            } else {
-                StepResult::Done(text)
-            });
-        }
-        let blocking: Vec<_> = report
-            .blocking()
-            .map(|check| format!("{} on {}: {}", check.id, check.node, check.evidence))
-            .collect();
-        Err(StepError::Stop(format!(
-            "{text}. Nothing was changed. Mend these and ask again:\n  {}",
-            blocking.join("\n  ")
-        )))
+        checks::ask(ctx, &asked).await
     }
 }

@@ -113,7 +113,7 @@ impl Slots {
         }
         let facts = ctx.facts();
         let asked = CheckContext {
-            profile: &self.job.profile,
+            profile: self.job.profile.as_ref(),
             world: &ctx.world,
             facts: &facts,
             run: &ctx.run,
