@@ -1,6 +1,4 @@
-//! `[hosts.NAME]`: where commands about a server are run, and as whom.
-
-use std::collections::BTreeMap;
+//! Where commands about a server are run, and as whom: keys of `[nodes.NAME]`.
 
 use super::read::Section;
 
@@ -41,15 +39,8 @@ fn joined<S: AsRef<str>>(before: &[String], argv: &[S]) -> Vec<String> {
     before.iter().cloned().chain(argv).collect()
 }
 
-/// All hosts, by name.
-#[expect(dead_code, reason = "the procedures that have hosts come next")]
-pub(super) fn hosts(section: &Section<'_>) -> BTreeMap<String, Host> {
-    let hosts = section.entries().into_iter();
-    let hosts = hosts.filter_map(|(name, section)| Some((name, host(&section)?)));
-    hosts.collect()
-}
-
-fn host(section: &Section<'_>) -> Option<Host> {
+/// The keys of a host; the section is left open for what more it holds.
+pub(super) fn host(section: &Section<'_>) -> Option<Host> {
     const WORDS: &str = "the words before a command, [\"sudo\", \"-n\"]; [] for none";
     const LOCAL: &str =
         "the words before each command, [\"ip\", \"netns\", \"exec\", \"pg1\"]; [] for none";
@@ -62,7 +53,6 @@ fn host(section: &Section<'_>) -> Option<Host> {
         words("root", &["sudo", "-n"]),
         words("owner", &["sudo", "-n", "-u", "postgres"]),
     );
-    section.finish();
     let Some(local) = local else {
         section.missing("local", LOCAL);
         return None;

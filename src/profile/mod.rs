@@ -6,6 +6,7 @@ mod error;
 mod hosts;
 mod load;
 mod names;
+mod nodes;
 mod read;
 mod schema;
 mod scram;
@@ -16,6 +17,7 @@ mod validate;
 pub use error::{Problem, ProfileErrors};
 pub use hosts::{Host, Via};
 pub use load::{load, parse};
+pub use nodes::NodeSection;
 pub use schema::{
     ACKNOWLEDGEABLE, BlueAfter, BlueGreen, Budgets, Canary, CanaryUrl, Compare, CompareWhen,
     Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds, Replication, Route,
