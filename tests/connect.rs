@@ -6,6 +6,7 @@ mod connect {
     pub mod names;
     pub mod passwords;
     pub mod sessions;
+    pub mod ssh;
     pub mod support;
     pub mod tls;
 }

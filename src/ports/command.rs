@@ -89,6 +89,18 @@ pub enum CommandError {
         /// Why.
         reason: String,
     },
+    /// The connection to the host broke while the command was under way: its outcome is unknown.
+    #[error(
+        "{host}: the connection was lost while {program:?} ran, so whether it took effect is unknown: {reason}"
+    )]
+    Lost {
+        /// The host.
+        host: String,
+        /// The program.
+        program: String,
+        /// What was said last.
+        reason: String,
+    },
     /// It did not end within its limit and was killed.
     #[error("{program:?} did not end within {limit:?} and was killed; its last output: {output}")]
     TimedOut {

@@ -37,13 +37,13 @@ impl NodeSection {
 }
 
 #[expect(dead_code, reason = "the procedures that have nodes come next")]
-/// The keys that every node has; the section is left open for those of its procedure.
-pub(super) fn node(section: &Section<'_>) -> Option<NodeSection> {
+/// The keys that every node has, `profile` the folder the profile lies in; the section is left open for those of its procedure.
+pub(super) fn node(section: &Section<'_>, profile: &Path) -> Option<NodeSection> {
     let address = section.required("host", "the server's own host name or address");
     let port = section.whole("port", PORTS).unwrap_or(5432);
     let data = folder(section, "data", "/var/lib/postgresql/15/main");
     let bin = folder(section, "bin", "/usr/lib/postgresql/15/bin");
-    let host = host(section);
+    let host = host(section, profile);
     Some(NodeSection {
         address: address?.value,
         port,

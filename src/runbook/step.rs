@@ -246,7 +246,8 @@ impl StepError {
         match self {
             Self::Database(error) => error.kind == DbErrorKind::Unknown,
             Self::Rds(error) => error.kind == RdsErrorKind::Unreachable,
-            Self::Command(CommandError::TimedOut { .. }) | Self::Unanswered { .. } => true,
+            Self::Command(CommandError::TimedOut { .. } | CommandError::Lost { .. })
+            | Self::Unanswered { .. } => true,
             _ => false,
         }
     }
