@@ -4,10 +4,11 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 
 use super::ask::{Answer, Answering, Ask, Asked, Asking, Needs, On, Scope};
-use super::catalogue::{ALWAYS, BUILT, EARLY_AND_BUILT, EARLY_AND_GATE, sql};
+use super::catalogue::{ALWAYS, BUILT, EARLY_AND_BUILT, EARLY_AND_GATE, GATE, sql};
 use super::check::Check;
 use super::finding::Finding;
 use super::judge::{Judged, few};
+use super::known::SERVER;
 use crate::domain::{Node, PgVersion, Sql};
 use crate::ports::Rows;
 use crate::profile::SslMode;
@@ -73,6 +74,14 @@ pub const CHECKS: &[Check] = &[
     )
     .why("Two runs on one server would fence, drain and open against each other.")
     .remedy("Ask that operator to finish or park the run, or end what is left of it; then ask again."),
+    Check::block(
+        "servers-unchanged",
+        "Both servers are those the run began with",
+        GATE,
+        Ask::custom(Needs::Green, "BLUE, GREEN", unchanged),
+    )
+    .why("After a failover or a restore slots, origins and the last commits may not be those the run relies on.")
+    .remedy("Find out what was promoted or restored, compare both sides, then take the run back and start again."),
     Check::warn(
         "clock-skew",
         "Clocks agree",
@@ -82,6 +91,35 @@ pub const CHECKS: &[Check] = &[
     .why("Lag in seconds and the length of the pause are read from clocks; AWS refuses signatures five minutes off.")
     .remedy("Let a time service set the clock of this host (and of a self-managed server)."),
 ];
+
+fn unchanged<'a>(asking: &'a Asking<'a>) -> Answering<'a> {
+    async move {
+        let mut answers = Vec::new();
+        for node in [Node::blue(), Node::green()] {
+            let then = asking.ctx.facts.get(&SERVER.of(node.as_str()));
+            let (Some(at), Some((system, timeline))) = (asking.ctx.server(&node), then) else {
+                continue;
+            };
+            let sql = Sql::new(include_str!("../../assets/sql/inspect/server.sql"));
+            let rows = asking.sessions.query(&at, &sql).await?;
+            let row = rows.one()?;
+            let now: (String, i64) = (row.get("system")?, row.get("timeline")?);
+            let seen = format!("system {} on timeline {}", now.0, now.1);
+            answers.push(Answer::new(
+                node.to_string(),
+                if now == (system.clone(), timeline) {
+                    Finding::pass(seen)
+                } else {
+                    Finding::fail(format!(
+                        "{seen}; when its slots were made it was system {system} on timeline {timeline}"
+                    ))
+                },
+            ));
+        }
+        Ok(answers)
+    }
+    .boxed()
+}
 
 fn versions(asked: &Asked<'_>, rows: &Rows) -> Judged {
     let version = PgVersion(rows.one()?.get("version")?);

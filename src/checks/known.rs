@@ -18,6 +18,9 @@ pub const SLOT_LSN: FactKey<Lsn> = FactKey::new("slot_lsn");
 /// The catalog fingerprint of BLUE when the slot was made, by database.
 pub const FINGERPRINT: FactKey<String> = FactKey::new("fingerprint");
 
+/// Which server the run relies on, by node: its system identifier and its timeline when its slots were made.
+pub const SERVER: FactKey<(String, i64)> = FactKey::new("server");
+
 /// What the same cutover took in a rehearsal, milliseconds.
 pub const REHEARSED_PAUSE_MS: FactKey<u64> = FactKey::new("rehearsed_pause_ms");
 

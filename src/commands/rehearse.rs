@@ -15,7 +15,7 @@ use super::{Ended, Failure, print, print_json, say};
 use crate::cli::RehearseArgs;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::journal::Runs;
-use crate::profile;
+use crate::profile::{self, Profile};
 use crate::rehearsal::{Audit, Disposable, LabOptions, Load, has_lab, lab_up};
 use crate::runbook::{CanarySeen, PauseEvent, StepResult, Verdict};
 
@@ -65,6 +65,7 @@ fn fresh_dir() -> Result<PathBuf, Failure> {
 async fn rehearse(args: &RehearseArgs, lab: &dyn Disposable, load: Load) -> Ended {
     let dir = lab.dir();
     let profile = profile::load(&dir.join("profile.toml"))?;
+    let has_canary = matches!(&profile, Profile::BlueGreen(profile) if profile.canary.is_some());
     let runs = Runs::locate(Some(&dir.join("runs")))?;
     let ready = begin(profile, &runs, false).await?;
     if !args.auto {
@@ -84,7 +85,7 @@ async fn rehearse(args: &RehearseArgs, lab: &dyn Disposable, load: Load) -> Ende
         print(&told(&audit))?;
         return Ok(ExitCode::from(outcome.exit_code()));
     }
-    let summary = alone(ready, args, lab, load).await?;
+    let summary = alone(ready, args, lab, load, has_canary).await?;
     let clean = summary.verdict == "clean";
     if args.json {
         print_json(&summary)?;
@@ -101,6 +102,7 @@ async fn alone(
     args: &RehearseArgs,
     lab: &dyn Disposable,
     load: Load,
+    has_canary: bool,
 ) -> Result<Summary, Failure> {
     let mut answers = Answers {
         all: true,
@@ -118,7 +120,10 @@ async fn alone(
     } else {
         Printing::Lines
     };
-    let mut seen = Seen::default();
+    let mut seen = Seen {
+        has_canary,
+        ..Seen::default()
+    };
     let outcome = ready
         .headless(answers, printing, |event| seen.take(event, args.json))
         .await;
@@ -162,7 +167,11 @@ struct Seen {
     steps: Vec<StepLine>,
     checks: BTreeMap<(String, String), Verdict>,
     failures: Vec<String>,
+    /// The profile lets a canary go with every switch.
+    has_canary: bool,
     canary: Vec<CanaryLine>,
+    /// Switches whose end no canary has seen.
+    unseen: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -221,6 +230,9 @@ impl Seen {
             What::Pause {
                 pause: PauseEvent::Canary { seen },
             } => {
+                if seen.pause_us.is_some() {
+                    self.unseen.retain(|one| *one != step);
+                }
                 if !seen.is_whole() {
                     self.failures.push(format!("{step}: {}", seen.words()));
                 }
@@ -229,6 +241,12 @@ impl Seen {
                     seen: seen.clone(),
                 });
             }
+            What::Pause {
+                pause:
+                    PauseEvent::Ended {
+                        taken_back: false, ..
+                    },
+            } if self.has_canary => self.unseen.push(step),
             What::GateRefused { reason } => say(&format!("{step}: not yet: {reason}")),
             What::Check { result } => {
                 self.checks
@@ -289,6 +307,12 @@ impl Summary {
         };
         let pauses = if rollback { 2 } else { 1 };
         let mut why = seen.failures.clone();
+        let unseen = seen.unseen.iter();
+        why.extend(unseen.map(|step| {
+            format!(
+                "{step}: the canary brought no row through, so what an application saw is not known"
+            )
+        }));
         for (wrong, text) in [
             (
                 outcome != wanted,
@@ -344,23 +368,25 @@ mod tests {
     use super::*;
     use crate::runbook::StepId;
 
-    fn summary(lost: u64) -> Summary {
-        let seen = CanarySeen {
-            pause_us: Some(74_000),
-            acknowledged: 12,
-            lost: Some(lost),
-            doubled: Some(0),
-            in_doubt: 1,
+    /// A rehearsal with a canary, after a switch and what the canary told of it.
+    fn summary(told: Option<CanarySeen>) -> Summary {
+        let ended = PauseEvent::Ended {
+            took_us: 70_000,
+            taken_back: false,
         };
-        let event = Event {
-            at: jiff::Timestamp::UNIX_EPOCH,
-            step: Some(StepId::new("cutover.switch")),
-            what: What::Pause {
-                pause: PauseEvent::Canary { seen },
-            },
+        let told = told.map(|seen| PauseEvent::Canary { seen });
+        let mut seen = Seen {
+            has_canary: true,
+            ..Seen::default()
         };
-        let mut seen = Seen::default();
-        seen.take(&event, false);
+        for pause in [ended].into_iter().chain(told) {
+            let event = Event {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                step: Some(StepId::new("cutover.switch")),
+                what: What::Pause { pause },
+            };
+            seen.take(&event, false);
+        }
         let audit = Audit {
             acknowledged: 1,
             pauses_ms: vec![80],
@@ -377,16 +403,32 @@ mod tests {
         )
     }
 
+    fn canary(pause_us: Option<u64>, lost: u64) -> CanarySeen {
+        CanarySeen {
+            pause_us,
+            acknowledged: 12,
+            lost: Some(lost),
+            doubled: Some(0),
+            in_doubt: 1,
+        }
+    }
+
     #[test]
-    fn a_row_the_canary_lost_fails_the_rehearsal() {
-        let clean = serde_json::to_value(summary(0)).unwrap();
+    fn what_the_canary_saw_decides_with_the_rest() {
+        let clean = serde_json::to_value(summary(Some(canary(Some(74_000), 0)))).unwrap();
         assert_eq!(clean["verdict"], "clean");
-        let canary = serde_json::json!([{
+        let told = serde_json::json!([{
             "step": "cutover.switch", "pause_us": 74_000, "acknowledged": 12, "lost": 0, "doubled": 0, "in_doubt": 1,
         }]);
-        assert_eq!(clean["canary"], canary);
-        let failed = summary(1);
-        assert_eq!(failed.verdict, "failed");
-        assert!(failed.why[0].contains("1 lost"), "{:?}", failed.why);
+        assert_eq!(clean["canary"], told);
+        for (told, why) in [
+            (Some(canary(Some(74_000), 1)), "1 lost"),
+            (Some(canary(None, 0)), "the canary brought no row through"),
+            (None, "the canary brought no row through"),
+        ] {
+            let failed = summary(told);
+            assert_eq!(failed.verdict, "failed");
+            assert!(failed.why[0].contains(why), "{:?}", failed.why);
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct Gauges {
     pub pause_forecast: Option<PauseForecast>,
     /// Why a switch should not begin now; empty for go, `None` while there is nothing to switch.
     pub no_go: Option<Vec<String>>,
+    /// The link that has been started and was not level yet, in words: until it was, its lag is nothing to warn of.
+    pub catching_up: Option<String>,
     /// Every guardrail with its light.
     pub lights: BTreeMap<String, Light>,
     /// Servers that did not answer the last round, with the reason.

@@ -5,6 +5,7 @@ pub const IDS: &[&str] = &[
     "server-version-window",
     "server-minor-known-bugs",
     "blue-green-distinct",
+    "servers-unchanged",
     "not-in-recovery",
     "direct-connection-not-pooled",
     "tls-in-use",

@@ -210,6 +210,14 @@ impl Pair {
         proof.found(&self.ctx(&world, moment, &password), ids).await;
     }
 
+    async fn settled(&self, proof: &Proof, moment: Moment, ids: &[&str]) {
+        let world = self.sound(moment);
+        let password = "repl".to_owned().into();
+        proof
+            .settled(&self.ctx(&world, moment, &password), ids)
+            .await;
+    }
+
     async fn each(&self, proof: &Proof, moment: Moment, faults: &[Fault]) {
         for fault in faults {
             all(&self.blue, "shop", fault.blue).await;
@@ -329,6 +337,15 @@ async fn positions(pair: &mut Pair, proof: &Proof) {
     pair.learn(known::START_LSN.name(), Lsn(u64::MAX >> 1));
     let ids = ["seed-lsn-bracket", "origin-position"];
     pair.found(proof, Moment::GreenBuilt, &ids).await;
+    let server = known::SERVER.of("GREEN");
+    pair.learn(server.name(), ("1", 1));
+    pair.found(proof, Moment::Gate, &["servers-unchanged"])
+        .await;
+    let system = "SELECT system_identifier::text FROM pg_control_system()";
+    let system = pair.green.value("shop", system).await.expect("one");
+    pair.learn(server.name(), (system, 1));
+    pair.settled(proof, Moment::Gate, &["servers-unchanged"])
+        .await;
     pair.facts = sound;
 }
 

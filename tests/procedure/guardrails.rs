@@ -12,7 +12,7 @@ use greenlight::ports::{RdsApi, Session};
 use greenlight::profile;
 use tokio::sync::{mpsc, watch};
 
-use crate::support::{BLUE, CUT_OVER, GREEN, Lab, PARKED, TO_THE_CUTOVER};
+use crate::support::{BLUE, CUT_OVER, GREEN, Lab, PARKED, ROLL_BACK, TO_THE_CUTOVER};
 
 /// What trips early or late enough to be seen in a test.
 const THRESHOLDS: &str = "[budgets]\nlongest_transaction = \"2s\"\nlag_to_enter = \"64kB\"\n\
@@ -178,10 +178,22 @@ async fn before_the_cutover(lab: &Lab, watched: &mut Watched) {
     lab.ask(GREEN, "billing", enable).await;
     watched.turns("link-down", Light::Ok).await;
 
-    let reboot = watched.rds.reboot_instance("shop-green").await;
-    reboot.expect("a reboot");
+    // A backend that crashes takes all others with it, and its postmaster goes on.
+    let postmaster = "SELECT pg_postmaster_start_time()";
+    let before = lab.ask(GREEN, "shop", postmaster).await;
+    let victim = lab.connect(GREEN, "shop").await;
+    let pid: i32 = victim
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .expect("a process")
+        .get(0);
+    let killed = std::process::Command::new("kill")
+        .args(["-s", "KILL", &pid.to_string()])
+        .status();
+    assert!(killed.expect("kill").success());
     let restarted = watched.warns("server-restart").await;
     assert!(restarted.contains("GREEN was started anew"), "{restarted}");
+    assert_eq!(lab.ask(GREEN, "shop", postmaster).await, before);
 }
 
 async fn after_the_cutover(lab: &Lab, watched: &mut Watched) {
@@ -229,7 +241,6 @@ async fn after_the_cutover(lab: &Lab, watched: &mut Watched) {
         replaced.contains("GREEN") && replaced.contains("timeline"),
         "{replaced}"
     );
-
     let beyond = "SELECT pg_replication_origin_advance('pg_' || p.oid, 'FF/0') FROM pg_subscription p \
         JOIN pg_database d ON d.oid = p.subdbid WHERE d.datname = 'shop'";
     lab.ask(BLUE, "shop", beyond).await;
@@ -243,4 +254,12 @@ async fn after_the_cutover(lab: &Lab, watched: &mut Watched) {
     );
     lab.ask(BLUE, "shop", &end).await;
     watched.stops("operator-lock").await;
+
+    // Whoever takes the run up after that has never seen another, and knows from the run's records.
+    let told = Watched::over(lab).await.stops("server-replaced").await;
+    assert!(told.contains("GREEN is not the server it was"), "{told}");
+    let shut = lab.roll_back(&[ROLL_BACK], None).await.with(PARKED);
+    shut.saying("the gate stays shut")
+        .saying("servers-unchanged on GREEN");
+    assert!(lab.is_open(GREEN).await && !lab.is_open(BLUE).await);
 }

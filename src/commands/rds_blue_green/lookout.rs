@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::guardrails::{Board, Growth, no_go};
-use super::sights::{Past, link_should_run};
+use super::sights::{Past, link_should_run, link_was_level};
 use crate::commands::outfit::{self, Telling};
 use crate::domain::{Node, Place};
 use crate::engine::Memory;
@@ -79,10 +79,13 @@ impl outfit::Lookout for Lookout {
                 let _ = telling.trips.send(trip);
             }
             gauges.lights = board.lights();
-            // Before its link has been started there is nothing to switch, and nothing to warn of.
-            gauges.no_go = link_should_run(&round, round.direction())
-                .then(|| no_go(&gauges, &self.profile.budgets))
-                .flatten();
+            // Before its link is level there is nothing to switch, and nothing to warn of.
+            let live = round.direction();
+            if link_was_level(&round, live) {
+                gauges.no_go = no_go(&gauges, &self.profile.budgets);
+            } else if link_should_run(&round, live) {
+                gauges.catching_up = Some(live.name().to_owned());
+            }
             telling.gauges.send_replace(gauges);
         }
     }
@@ -186,5 +189,51 @@ impl Round {
     pub(super) fn is_begun(&self, step: &str) -> bool {
         let known = self.memory.steps.get(&StepId::new(step));
         known.is_some_and(|step| step.touched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::StepResult;
+
+    /// A run that has come through these steps.
+    fn after(steps: &[&str]) -> Round {
+        let done = |step: &&str| Event {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            step: Some(StepId::new(step)),
+            what: What::State {
+                state: StepState::Done {
+                    result: StepResult::Done(String::new()),
+                    took_ms: 1,
+                },
+            },
+        };
+        let events: Vec<_> = steps.iter().map(done).collect();
+        Round {
+            memory: Memory::of(&events),
+            past: Past::default(),
+            events,
+            follower: None,
+            direction: Direction::Forward,
+            sampler: Sampler::default(),
+            growth: Growth::default(),
+        }
+    }
+
+    #[test]
+    fn a_link_that_runs_is_level_only_once_that_was_seen() {
+        for (live, started, seen) in [
+            (Direction::Forward, "catch-up.enable", "catch-up.wait"),
+            (Direction::Reverse, "way-back.enable", "way-back.prove"),
+        ] {
+            let is = |steps: &[&str]| {
+                let round = after(steps);
+                (link_should_run(&round, live), link_was_level(&round, live))
+            };
+            assert_eq!(is(&[]), (false, false));
+            assert_eq!(is(&[started]), (true, false), "{live:?}");
+            assert_eq!(is(&[started, seen]), (true, true), "{live:?}");
+        }
     }
 }

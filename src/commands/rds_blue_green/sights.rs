@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::guardrails::{Seen, SlotSeen};
 use super::lookout::{Lookout, Round};
-use crate::checks::known::FINGERPRINT;
+use crate::checks::known::{FINGERPRINT, SERVER};
 use crate::checks::{CheckContext, Moment, fingerprint_sql};
 use crate::domain::{Node, Place, Sql};
 use crate::inspect::{ApplyErrors, Aside, Standing, conflict};
@@ -184,6 +184,9 @@ impl Lookout {
     async fn look_at_servers(&self, aside: &Aside, round: &mut Round, seen: &mut Seen) {
         // Until its link runs GREEN is being made: there it is restored, upgraded and restarted by ourselves.
         let built = round.is_done("catch-up.enable");
+        if !built {
+            round.past.servers.remove(&Node::green());
+        }
         let green = Some(Node::green()).filter(|_| built);
         for node in [Some(Node::blue()), green].into_iter().flatten() {
             let sql = Sql::new(include_str!("../../../assets/sql/inspect/server.sql"));
@@ -202,10 +205,14 @@ impl Lookout {
                     started: now.started.clone(),
                     ..now
                 });
-            if (&known.system, known.timeline) != (&now.system, now.timeline) {
+            // Nobody looks on while a run is parked.
+            let recorded = round.memory.facts.get(&SERVER.of(node.as_str()));
+            let (system, timeline) =
+                recorded.unwrap_or_else(|| (known.system.clone(), known.timeline));
+            if (&system, timeline) != (&now.system, now.timeline) {
                 seen.replaced.push(format!(
-                    "{node} is not the server it was: system {} on timeline {} before, {} on {} now",
-                    known.system, known.timeline, now.system, now.timeline
+                    "{node} is not the server it was: system {system} on timeline {timeline} before, {} on {} now",
+                    now.system, now.timeline
                 ));
             } else if known.started != now.started {
                 known.started = now.started;
@@ -309,6 +316,15 @@ pub(super) fn link_should_run(round: &Round, live: Direction) -> bool {
         Direction::Forward => round.is_done("catch-up.enable"),
         Direction::Reverse => round.is_done("way-back.enable") && !way_back_is_used_up(round),
     }
+}
+
+/// The same, and it has caught up with what there was when it was started.
+pub(super) fn link_was_level(round: &Round, live: Direction) -> bool {
+    let step = match live {
+        Direction::Forward => "catch-up.wait",
+        Direction::Reverse => "way-back.prove",
+    };
+    link_should_run(round, live) && round.is_done(step)
 }
 
 /// The live link's slots have been made and not been dropped by us.

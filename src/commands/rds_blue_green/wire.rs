@@ -11,7 +11,7 @@ use crate::adapters::LocalCommands;
 use crate::adapters::postgres::Postgres;
 use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
 use crate::checks::known::OPERATOR_LOCK;
-use crate::checks::{CheckContext, Moment, run_all};
+use crate::checks::{CheckContext, Moment, find, run, run_all};
 use crate::commands::Failure;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::engine::GateChecks;
@@ -142,7 +142,7 @@ impl Wired {
     }
 }
 
-/// Asks the gate's checks again before a cutover is confirmed.
+/// Asks the gate's checks again before a cutover is confirmed; before a rollback whether the servers are the same still.
 pub struct CutoverChecks {
     /// The profile.
     pub profile: Arc<BlueGreen>,
@@ -159,9 +159,6 @@ pub struct CutoverChecks {
 #[async_trait]
 impl GateChecks for CutoverChecks {
     async fn ask(&self, step: &StepInfo, facts: &Facts) -> CheckReport {
-        if step.id.as_str() != "cutover.switch" {
-            return CheckReport::default();
-        }
         let asked = CheckContext {
             profile: self.profile.as_ref(),
             world: &self.world,
@@ -171,6 +168,13 @@ impl GateChecks for CutoverChecks {
             replication_password: self.replication_password.as_ref(),
             run_dir: Some(&self.run_dir),
         };
-        run_all(&asked, &|_| {}).await
+        match step.id.as_str() {
+            "cutover.switch" => run_all(&asked, &|_| {}).await,
+            "rollback.switch" => {
+                let same: Vec<_> = find("servers-unchanged").into_iter().collect();
+                run(&same, &asked, &|_| {}).await
+            }
+            _ => CheckReport::default(),
+        }
     }
 }

@@ -232,6 +232,20 @@ fn the_dialogs() {
 }
 
 /// Every screen there is, to look at its cells.
+#[test]
+fn a_link_that_has_yet_to_catch_up_is_no_alarm() {
+    let mut model = lively(played(3));
+    model.gauges.no_go = None;
+    model.gauges.catching_up = Some("reverse link".to_owned());
+    let told = |tab| text_of(&drawn(&model, &mut on(tab), SIZES[0], Looks::Dark));
+    assert!(told(Tab::Lag).contains("… reverse link catching up"));
+    let steps = told(Tab::Steps);
+    assert!(
+        steps.contains("… catching up") && !steps.contains("no-go"),
+        "{steps}"
+    );
+}
+
 fn every_screen(looks: Looks) -> Vec<Buffer> {
     let model = lively(played(4));
     let mut views: Vec<View> = Tab::ALL.into_iter().map(on).collect();

@@ -153,7 +153,7 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
             format!("   a pause now about {} ms", pause.total().as_millis()),
             theme.dim,
         ));
-    } else if let Some(pause) = gauges.pause_forecast {
+    } else if let (None, Some(pause)) = (&gauges.catching_up, gauges.pause_forecast) {
         spans.push(span(
             format!("  pause ~{} ms", pause.total().as_millis()),
             theme.dim,
@@ -162,6 +162,7 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
     match scene.model.no_go() {
         Some(reasons) if reasons.is_empty() => spans.push(span("  ● go", theme.good)),
         Some(_) => spans.push(span("  ✘ no-go", theme.block)),
+        None if gauges.catching_up.is_some() => spans.push(span("  … catching up", theme.dim)),
         None => {}
     }
     Line::from(spans)
@@ -170,7 +171,14 @@ fn serving(scene: &Scene, wide: bool) -> Line<'static> {
 /// The one light in words: go, or no-go with its reasons.
 pub fn go_text(scene: &Scene) -> (String, Style) {
     match scene.model.no_go() {
-        None => ("nothing to switch yet".to_owned(), scene.theme.dim),
+        None => {
+            let link = scene.model.gauges.catching_up.as_ref();
+            let text = link.map_or_else(
+                || "nothing to switch yet".to_owned(),
+                |link| format!("… {link} catching up"),
+            );
+            (text, scene.theme.dim)
+        }
         Some(reasons) if reasons.is_empty() => ("● go".to_owned(), scene.theme.good),
         Some(reasons) => (
             format!("✘ no-go: {}", reasons.join("; ")),

@@ -18,6 +18,8 @@ use judge::Sight;
 
 /// How many rounds in a row a sight must last before it counts: servers are asked side by side, not at one instant.
 const ROUNDS: u32 = 3;
+/// What one server says of itself is true at once, and a run that is taken up must not go on for seconds.
+const AT_ONCE: &str = "server-replaced";
 
 /// The lights, and how long a new sight has lasted.
 #[derive(Debug, Default)]
@@ -54,7 +56,7 @@ impl Board {
         for (id, sight) in sights {
             let rounds = self.waiting.entry(id).or_default();
             *rounds += 1;
-            if *rounds < ROUNDS || self.lit.get(id) == Some(&sight.light) {
+            if (*rounds < ROUNDS && id != AT_ONCE) || self.lit.get(id) == Some(&sight.light) {
                 continue;
             }
             self.lit.insert(id, sight.light);

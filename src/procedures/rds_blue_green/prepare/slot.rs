@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::presence;
-use crate::checks::known::{FINGERPRINT, SLOT_LSN};
+use crate::checks::known::{FINGERPRINT, SERVER, SLOT_LSN};
 use crate::checks::{CheckContext, Moment, fingerprint_sql};
 use crate::domain::{Lsn, Node, Place, Sql};
 use crate::procedures::Job;
@@ -126,6 +126,16 @@ impl Slots {
         ctx.learn(&FINGERPRINT.of(&at.database), &fingerprint)
     }
 
+    /// From here on the run relies on this server and no other: a failover may lose what its slots keep.
+    async fn remember_server(&self, ctx: &Context) -> Result<(), StepError> {
+        let node = self.publisher();
+        let sql = Sql::new(include_str!("../../../../assets/sql/inspect/server.sql"));
+        let rows = ctx.read(&self.job.server(&node), &sql).await?;
+        let row = rows.one()?;
+        let server = (row.get("system")?, row.get("timeline")?);
+        ctx.learn(&SERVER.of(node.as_str()), &server)
+    }
+
     async fn holders(&self, ctx: &Context) -> Result<String, StepError> {
         // Not the shared session: that one is busy creating the slot.
         let at = self.job.server(&self.publisher());
@@ -170,6 +180,7 @@ impl Step for Slots {
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        self.remember_server(ctx).await?;
         for at in self.job.places(&self.publisher()) {
             if !self.is_there(ctx, &at).await? {
                 self.create(ctx, &at).await?;
@@ -187,6 +198,10 @@ impl Step for Slots {
         for database in &self.job.profile.databases {
             self.link.drop_slot(ctx, database).await?;
         }
-        Ok(())
+        let server = SERVER.of(self.publisher().as_str());
+        match ctx.facts().get(&server) {
+            Some(_) => ctx.forget(&server),
+            None => Ok(()),
+        }
     }
 }
