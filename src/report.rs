@@ -14,6 +14,7 @@ mod sections;
 use serde::Serialize;
 
 use crate::event::{Light, Outcome};
+use crate::inspect::Comparison;
 use crate::runbook::{CanarySeen, CheckResult, Risk, ShownAction, Undo};
 
 pub use html::html;
@@ -52,8 +53,10 @@ pub struct Report {
     pub pauses: Vec<PauseReport>,
     /// Every action that was sent or about to be sent.
     pub statements: Vec<Statement>,
-    /// What the run has learnt and not forgotten: LSNs, names, flags.
+    /// What the run has learnt and not forgotten: LSNs, names, flags. What was found in the data stands in `compares`.
     pub facts: Vec<FactReport>,
+    /// What the data compares found, each database and each time by itself.
+    pub compares: Vec<CompareReport>,
     /// Proofs, those that failed as well.
     pub proofs: Vec<Proof>,
     /// The last answer of each check in each step.
@@ -219,6 +222,20 @@ pub struct FactReport {
     pub name: String,
     /// Its value.
     pub value: serde_json::Value,
+}
+
+/// What a compare of one database's data found.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompareReport {
+    /// When.
+    pub at: String,
+    /// The step that compared.
+    pub step: String,
+    /// The database.
+    pub database: String,
+    /// What it found.
+    #[serde(flatten)]
+    pub found: Comparison,
 }
 
 /// A proof.

@@ -33,7 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("adapters", &["domain", "ports", "profile", "runbook"]),
     ("tui", &["domain", "event", "inspect", "runbook"]),
-    ("report", &["domain", "event", "journal", "runbook"]),
+    (
+        "report",
+        &["domain", "event", "inspect", "journal", "runbook"],
+    ),
     ("rehearsal", &["adapters", "domain", "ports", "profile"]),
 ];
 

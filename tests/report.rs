@@ -134,6 +134,42 @@ fn the_object_holds_the_evidence() {
 }
 
 #[test]
+fn what_was_found_in_the_data_has_a_section_of_its_own() {
+    let mut events = scripted().1;
+    let first = events
+        .iter()
+        .find(|event| matches!(&event.what, What::Fact { name, .. } if name == "compare[shop]"));
+    let mut again = first.expect("one is in the script").clone();
+    if let What::Fact { value, .. } = &mut again.what {
+        value["tables"][1]["equal"] = true.into();
+        value["tables"][1]["rows_green"] = 1_250_000.into();
+        value["tables"][1]["differing"] = serde_json::json!([]);
+    }
+    events.push(again);
+    let report = report(events);
+    let json = serde_json::to_value(&report).unwrap();
+    assert!(!json["facts"].to_string().contains("compare["));
+    let compares = json["compares"].as_array().unwrap();
+    assert_eq!(compares.len(), 2, "each time by itself");
+    assert_eq!(compares[0]["database"], "shop");
+    assert_eq!(compares[0]["step"], "catchup.analyze");
+    assert_eq!(compares[0]["tables"][1]["rows_green"], 1_249_999);
+    assert_eq!(compares[1]["tables"][1]["equal"], true);
+    let (html, markdown) = (html(&report), markdown(&report));
+    for page in [&html, &markdown] {
+        assert!(page.contains("Data compare"), "{page}");
+        for told in [
+            "shop.shop.orders",
+            "DIFFERS",
+            "is missing on GREEN",
+            "1250000 rows",
+        ] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
+}
+
+#[test]
 fn a_run_that_died_says_so() {
     let mut events = scripted().1;
     let sent = |event: &Event| matches!(event.what, What::Intent { intent: 5, .. });

@@ -9,7 +9,7 @@ use crate::inspect::{CompareOptions, CompareWatcher, Comparison, TableComparison
 use crate::runbook::{Context, FactKey};
 
 /// What the latest compare of a database found.
-pub const COMPARED: FactKey<Comparison> = FactKey::new("compare");
+pub const COMPARED: FactKey<Comparison> = FactKey::new(Comparison::FACT);
 
 /// What the profile allows a compare of all data.
 #[must_use]

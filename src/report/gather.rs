@@ -2,15 +2,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 
 use super::sections::outcome_word;
 use super::{
-    CheckReport, Confirmation, Entry, FactReport, Guardrail, PauseReport, Proof, Report, Sent,
-    Statement, StepOutcome, StepReport,
+    CheckReport, CompareReport, Confirmation, Entry, FactReport, Guardrail, PauseReport, Proof,
+    Report, Sent, Statement, StepOutcome, StepReport,
 };
 use crate::event::{Event, StepState, What};
+use crate::inspect::Comparison;
 use crate::journal::RunView;
-use crate::runbook::{PauseEvent, Plan, Probe, StepResult};
+use crate::runbook::{FactKey, PauseEvent, Plan, Probe, StepResult};
 
 impl Report {
     /// The report of a run, times in `zone`.
@@ -20,6 +22,7 @@ impl Report {
             zone,
             phrases: BTreeMap::new(),
             pause_began: None,
+            running: String::new(),
             report: Self {
                 run: run.id.clone(),
                 profile: String::new(),
@@ -37,6 +40,7 @@ impl Report {
                 pauses: Vec::new(),
                 statements: Vec::new(),
                 facts: Vec::new(),
+                compares: Vec::new(),
                 proofs: Vec::new(),
                 checks: Vec::new(),
                 guardrails: Vec::new(),
@@ -90,6 +94,8 @@ struct Gathering<'a> {
     /// The phrase each step's gate asked for last.
     phrases: BTreeMap<String, Option<String>>,
     pause_began: Option<Timestamp>,
+    /// The step that was begun last: facts do not say whose they are.
+    running: String,
     report: Report,
 }
 
@@ -134,16 +140,7 @@ impl Gathering<'_> {
                 took_us: None,
             }),
             What::Outcome { .. } => self.outcome(&event.what),
-            What::Fact { name, value } => {
-                self.report.facts.retain(|fact| fact.name != *name);
-                if !value.is_null() {
-                    self.report.facts.push(FactReport {
-                        at,
-                        name: name.clone(),
-                        value: value.clone(),
-                    });
-                }
-            }
+            What::Fact { name, value } => self.fact(at, name, value),
             What::Proof { holds, text } => self.report.proofs.push(Proof {
                 at,
                 step,
@@ -170,6 +167,27 @@ impl Gathering<'_> {
             What::Pause { pause } => self.pause(event.at, step, pause),
             What::Announced { .. } => self.announced(&at, &event.what),
             other => self.course(at, step, other),
+        }
+    }
+
+    fn fact(&mut self, at: String, name: &str, value: &serde_json::Value) {
+        let compared = FactKey::<Comparison>::new(Comparison::FACT);
+        if let (Some(database), Ok(found)) = (compared.part(name), Comparison::deserialize(value)) {
+            self.report.compares.push(CompareReport {
+                at,
+                step: self.running.clone(),
+                database: database.to_owned(),
+                found,
+            });
+            return;
+        }
+        self.report.facts.retain(|fact| fact.name != name);
+        if !value.is_null() {
+            self.report.facts.push(FactReport {
+                at,
+                name: name.to_owned(),
+                value: value.clone(),
+            });
         }
     }
 
@@ -208,6 +226,7 @@ impl Gathering<'_> {
             StepState::Waiting => (StepOutcome::Waiting, ""),
             StepState::Probing => return,
             StepState::Running => {
+                self.running.clone_from(&step.id);
                 step.attempts += 1;
                 step.began.get_or_insert_with(|| at.to_owned());
                 (StepOutcome::UnderWay, "")

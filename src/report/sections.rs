@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{PauseReport, Report, StepOutcome, StepReport};
 use crate::event::Outcome;
+use crate::inspect::compare::RowDifference;
 
 /// A heading and a table under it.
 pub(super) struct Section {
@@ -45,6 +46,7 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
         pauses(report),
         steps(report),
         statements(report),
+        compares(report),
         facts(report),
         proofs(report),
         checks(report),
@@ -205,6 +207,38 @@ fn facts(report: &Report) -> Section {
     Section {
         title: "Facts",
         head: &["When", "Name", "Value"],
+        rows: rows.collect(),
+    }
+}
+
+/// A row a table that was compared; rows that differ are named as far as the compare kept them.
+fn compares(report: &Report) -> Section {
+    let rows = report.compares.iter().flat_map(|compare| {
+        compare.found.tables.iter().map(|table| {
+            let verdict = match (table.equal, table.is_different()) {
+                (true, _) => "equal",
+                (false, true) => "DIFFERS",
+                (false, false) => "not everything is known",
+            };
+            let line = table.line();
+            let (_, what) = line.split_once(": ").unwrap_or_default();
+            let differing: Vec<_> = table.differing.iter().map(RowDifference::words).collect();
+            vec![
+                text(&compare.at),
+                code(&compare.step),
+                text(verdict),
+                code(format!(
+                    "{}.{}.{}",
+                    compare.database, table.schema, table.name
+                )),
+                text(what),
+                code(differing.join("\n")),
+            ]
+        })
+    });
+    Section {
+        title: "Data compare",
+        head: &["When", "Step", "Verdict", "Table", "Rows", "Differing"],
         rows: rows.collect(),
     }
 }

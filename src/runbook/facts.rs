@@ -31,6 +31,13 @@ impl<T> FactKey<T> {
         }
     }
 
+    /// The part a name in the journal is about, where the name is this fact's: `shop` of `compare[shop]`.
+    #[must_use]
+    pub fn part<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let part = name.strip_prefix(self.name.as_ref())?;
+        part.strip_prefix('[')?.strip_suffix(']')
+    }
+
     /// The name in the journal.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -80,6 +87,9 @@ mod tests {
         facts.insert(START.of("shop").name(), serde_json::json!("0/10"));
         assert_eq!(facts.get(&START.of("shop")), Some(Lsn(16)));
         assert_eq!(facts.get(&START), None);
+        assert_eq!(START.part(START.of("shop").name()), Some("shop"));
+        assert_eq!(START.part("start_lsn"), None);
+        assert_eq!(START.part("start_lsnx[shop]"), None);
         facts.insert(START.of("shop").name(), serde_json::Value::Null);
         assert_eq!(facts.get(&START.of("shop")), None);
     }

@@ -86,6 +86,9 @@ pub struct SkippedTable {
 }
 
 impl Comparison {
+    /// The name of the fact that a run keeps it under, by database.
+    pub const FACT: &str = "compare";
+
     /// One line for people.
     #[must_use]
     pub fn line(&self) -> String {
@@ -141,6 +144,19 @@ impl TableComparison {
     #[must_use]
     pub fn is_different(&self) -> bool {
         !self.differing.is_empty() || self.more || self.problem.is_some()
+    }
+}
+
+impl RowDifference {
+    /// In a few words: `{"id":7} differs in note`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let key = serde_json::to_string(&self.key).unwrap_or_default();
+        match self.verdict {
+            RowVerdict::Differs => format!("{key} differs in {}", self.columns.join(", ")),
+            RowVerdict::MissingOnGreen => format!("{key} is missing on GREEN"),
+            RowVerdict::MissingOnBlue => format!("{key} is missing on BLUE"),
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::inspect::compare::{RowDifference, RowVerdict};
 use crate::inspect::{Comparison, InspectError, TableComparison, compare};
 use crate::procedures::compare::{COMPARED, Watching, options, places};
 use crate::procedures::{Job, unread};
@@ -159,7 +158,7 @@ fn named(tables: &[&TableComparison]) -> Vec<String> {
         let rows = table
             .differing
             .iter()
-            .map(move |row| format!("{name} {}", words(row)));
+            .map(move |row| format!("{name} {}", row.words()));
         problem.chain(rows)
     });
     let mut lines: Vec<_> = lines.take(NAMED + 1).collect();
@@ -167,13 +166,4 @@ fn named(tables: &[&TableComparison]) -> Vec<String> {
         "and more (Data tab)".clone_into(&mut lines[NAMED]);
     }
     lines
-}
-
-fn words(row: &RowDifference) -> String {
-    let key = serde_json::Value::Object(row.key.clone());
-    match row.verdict {
-        RowVerdict::Differs => format!("{key} differs in {}", row.columns.join(", ")),
-        RowVerdict::MissingOnGreen => format!("{key} is missing on GREEN"),
-        RowVerdict::MissingOnBlue => format!("{key} is missing on BLUE"),
-    }
 }

@@ -1,6 +1,9 @@
 use serde::Deserialize;
 
 use crate::event::{Event, What};
+use crate::inspect::compare::RowDifference;
+use crate::inspect::{Comparison, TableComparison};
+use crate::runbook::FactKey;
 
 /// The data compare, as the procedure's facts carry it.
 #[derive(Debug, Clone, Default)]
@@ -26,108 +29,49 @@ pub struct ComparedTable {
     pub open: bool,
 }
 
-#[derive(Deserialize)]
-struct Compared {
-    tables: Vec<Table>,
-}
-
-#[derive(Deserialize)]
-struct Table {
-    schema: String,
-    name: String,
-    rows_blue: u64,
-    rows_green: u64,
-    equal: bool,
-    #[serde(default)]
-    differing: Vec<Row>,
-    #[serde(default)]
-    more: bool,
-    #[serde(default)]
-    undecided: u64,
-    #[serde(default)]
-    problem: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    key: serde_json::Value,
-    #[serde(default)]
-    columns: Vec<String>,
-    verdict: String,
-}
-
 impl Data {
-    /// Takes in a fact named `compare`, or `compare[database]`; other facts are not about data.
+    /// Takes in what a compare of one database found; other facts are not about data.
     pub fn apply(&mut self, event: &Event) {
         let What::Fact { name, value } = &event.what else {
             return;
         };
-        let database = match name.strip_prefix("compare") {
-            Some("") => "",
-            Some(part) => match part
-                .strip_prefix('[')
-                .and_then(|part| part.strip_suffix(']'))
-            {
-                Some(database) => database,
-                None => return,
-            },
-            None => return,
-        };
-        let Ok(compared) = Compared::deserialize(value) else {
+        let Some(database) = FactKey::<Comparison>::new(Comparison::FACT).part(name) else {
             return;
         };
-        let prefix = if database.is_empty() {
-            String::new()
-        } else {
-            format!("{database}.")
+        let Ok(compared) = Comparison::deserialize(value) else {
+            return;
         };
-        self.tables
-            .retain(|table| prefix.is_empty() || !table.name.starts_with(&prefix));
-        if prefix.is_empty() {
-            self.tables.clear();
-        }
+        let prefix = format!("{database}.");
+        self.tables.retain(|table| !table.name.starts_with(&prefix));
         self.tables.extend(
             compared
                 .tables
                 .into_iter()
-                .map(|table| table.shown(&prefix)),
+                .map(|table| shown(table, &prefix)),
         );
         self.tables.sort_by_key(|table| table.equal);
     }
 }
 
-impl Table {
-    fn shown(self, prefix: &str) -> ComparedTable {
-        let mut differing: Vec<_> = self.problem.iter().cloned().collect();
-        differing.extend(self.differing.iter().map(Row::shown));
-        if self.more {
-            differing.push("and more".to_owned());
-        }
-        let open = differing.is_empty() && self.undecided > 0;
-        if self.undecided > 0 {
-            differing.push(format!(
-                "{} rows changed whenever they were looked at",
-                self.undecided
-            ));
-        }
-        ComparedTable {
-            name: format!("{prefix}{}.{}", self.schema, self.name),
-            blue: self.rows_blue,
-            green: self.rows_green,
-            equal: self.equal,
-            differing,
-            open,
-        }
+fn shown(table: TableComparison, prefix: &str) -> ComparedTable {
+    let mut differing: Vec<_> = table.problem.into_iter().collect();
+    differing.extend(table.differing.iter().map(RowDifference::words));
+    if table.more {
+        differing.push("and more".to_owned());
     }
-}
-
-impl Row {
-    fn shown(&self) -> String {
-        let what = match self.verdict.as_str() {
-            "missing-on-green" => "missing on GREEN".to_owned(),
-            "missing-on-blue" => "missing on BLUE".to_owned(),
-            _ => format!("differs in {}", self.columns.join(", ")),
-        };
-        format!("{} {what}", self.key)
+    let open = differing.is_empty() && table.undecided > 0;
+    if table.undecided > 0 {
+        differing.push(format!(
+            "{} rows changed whenever they were looked at",
+            table.undecided
+        ));
+    }
+    ComparedTable {
+        name: format!("{prefix}{}.{}", table.schema, table.name),
+        blue: table.rows_blue,
+        green: table.rows_green,
+        equal: table.equal,
+        differing,
+        open,
     }
 }
