@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenlight::event::{Event, Gauges, Intent, LinkGauge, Outcome, PauseForecast, What};
-use greenlight::inspect::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 use greenlight::tui::{Exit, Header, Looks, Options, Wizard, run};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -43,7 +42,9 @@ async fn main() {
     let (gauges_sender, gauges) = watch::channel(Gauges::default());
     let (objects_sender, objects) = watch::channel(None);
     gauges_sender.send_replace(gauges_now());
-    objects_sender.send_replace(Some(Arc::new(objects_found())));
+    let found = include_str!("../tests/scenarios/objects.json");
+    let found = serde_json::from_str(found).expect("an object diff");
+    objects_sender.send_replace(Some(Arc::new(found)));
     tokio::spawn(play(script, sender, intents));
     let wizard = Wizard {
         header: Header {
@@ -163,66 +164,5 @@ fn gauges_now() -> Gauges {
         )),
         no_go: Some(Vec::new()),
         ..Gauges::default()
-    }
-}
-
-fn objects_found() -> ObjectDiff {
-    let difference =
-        |kind: &str, name: &str, verdict, class, blue: Option<&str>, green: Option<&str>| {
-            Difference {
-                kind: kind.to_owned(),
-                database: None,
-                schema: "shop".to_owned(),
-                name: name.to_owned(),
-                verdict,
-                class,
-                blue: blue.map(ToOwned::to_owned),
-                green: green.map(ToOwned::to_owned),
-            }
-        };
-    ObjectDiff {
-        equal: false,
-        objects: Counts {
-            blue: 100_252,
-            green: 100_251,
-        },
-        differences: vec![
-            difference(
-                "index",
-                "orders_created_at_idx",
-                DiffVerdict::MissingOnGreen,
-                DiffClass::Blocks,
-                Some("CREATE INDEX orders_created_at_idx ON shop.orders USING btree (created_at)"),
-                None,
-            ),
-            difference(
-                "column",
-                "orders.note",
-                DiffVerdict::Changed,
-                DiffClass::Blocks,
-                Some("varchar(80)"),
-                Some("varchar(120)"),
-            ),
-            difference(
-                "function",
-                "total(bigint)",
-                DiffVerdict::Changed,
-                DiffClass::Know,
-                Some(
-                    "CREATE FUNCTION shop.total(id bigint) RETURNS numeric\nLANGUAGE sql AS $$\n  SELECT sum(qty * price) FROM shop.items WHERE order_id = id\n$$",
-                ),
-                Some(
-                    "CREATE FUNCTION shop.total(id bigint) RETURNS numeric\nLANGUAGE sql AS $$\n  SELECT sum(qty*price) FROM shop.items WHERE order_id = id\n$$",
-                ),
-            ),
-            difference(
-                "collation",
-                "de",
-                DiffVerdict::Changed,
-                DiffClass::Expected,
-                Some("153.112"),
-                Some("153.120"),
-            ),
-        ],
     }
 }

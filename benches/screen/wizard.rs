@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenlight::adapters::postgres::{Limits, Postgres, Server};
-use greenlight::domain::{Node, Place};
 use greenlight::event::{Event, Gauges, LinkGauge};
 use greenlight::inspect::{DiffOptions, diff};
-use greenlight::ports::{Databases, Session};
 use greenlight::tui::{Header, Options, Wizard, run};
 use tokio::sync::{mpsc, watch};
 
-use crate::Failure;
+use crate::common::{Failure, session};
 
 /// Gates of the scripted run before the one it stops at.
 const GATES: usize = 3;
@@ -78,20 +75,6 @@ fn reading(second: i64) -> Gauges {
         wal_retained: Some(3_000_000_000),
         ..Gauges::default()
     }
-}
-
-async fn session(url: &str, database: &str) -> Result<Arc<dyn Session>, Failure> {
-    let server: Server = url.parse()?;
-    let node = Node::new("server");
-    let databases = Postgres::new("bench", Limits::default()).with_node(
-        &node,
-        &server.host,
-        server.port,
-        server.login,
-    );
-    Ok(databases
-        .dedicated(&Place::new(node, database), "bench")
-        .await?)
 }
 
 /// A program that does nothing but fill the screen, once a second and at every key.

@@ -152,11 +152,7 @@ impl CheckContext<'_> {
     /// The databases that move, on one node.
     #[must_use]
     pub fn places(&self, node: &Node) -> Vec<Place> {
-        self.profile
-            .databases
-            .iter()
-            .map(|database| Place::new(node.clone(), database))
-            .collect()
+        self.profile.places(node)
     }
 
     /// Where questions about the whole server go: its first database.

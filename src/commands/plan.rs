@@ -130,7 +130,7 @@ fn block(action: &ShownAction) -> String {
 #[cfg(test)]
 mod tests {
     use super::{markdown, text};
-    use crate::runbook::{Gate, Plan, PlanGate, PlanPhase, PlanStep, ShownAction, StepInfo};
+    use crate::runbook::{Gate, Plan, PlanPhase, PlanStep, ShownAction, StepInfo};
 
     fn plan() -> Plan {
         let info = StepInfo::new(
@@ -139,24 +139,13 @@ mod tests {
             "It feeds GREEN.",
         )
         .gate(Gate::Phrase("go".to_owned()));
-        let step = PlanStep {
-            id: info.id.to_string(),
-            title: info.title.clone(),
-            why: info.why.clone(),
-            risk: info.risk,
-            undo: info.undo,
-            gate: PlanGate {
-                kind: "phrase".to_owned(),
-                phrase: Some("go".to_owned()),
-            },
-            actions: vec![ShownAction {
-                kind: "sql".to_owned(),
-                target: "BLUE · shop".to_owned(),
-                text: "CREATE PUBLICATION greenlight\nFOR TABLE \"a```b\"".to_owned(),
-                secret: false,
-            }],
-            info,
+        let action = ShownAction {
+            kind: "sql".to_owned(),
+            target: "BLUE · shop".to_owned(),
+            text: "CREATE PUBLICATION greenlight\nFOR TABLE \"a```b\"".to_owned(),
+            secret: false,
         };
+        let step = PlanStep::of(&info, [action]);
         Plan {
             procedure: "rds-blue-green".to_owned(),
             phases: vec![PlanPhase {

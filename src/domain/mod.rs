@@ -3,6 +3,7 @@
 mod conninfo;
 mod lsn;
 mod node;
+mod percent;
 mod size;
 pub mod sql;
 mod version;
@@ -11,6 +12,7 @@ mod visible;
 pub use conninfo::Conninfo;
 pub use lsn::{Lsn, LsnError};
 pub use node::{Node, Place};
+pub use percent::percent_encoded;
 pub use size::{ByteSize, human_bytes, human_duration};
 pub use sql::Sql;
 pub use version::PgVersion;

@@ -62,11 +62,7 @@ impl Job {
     /// The databases that move, on one node.
     #[must_use]
     pub fn places(&self, node: &Node) -> Vec<Place> {
-        self.profile
-            .databases
-            .iter()
-            .map(|database| Place::new(node.clone(), database))
-            .collect()
+        self.profile.places(node)
     }
 
     /// Where statements about the whole server go: the first database.

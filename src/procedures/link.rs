@@ -61,6 +61,13 @@ impl Link {
         self.job.slot(self.direction, database)
     }
 
+    /// Its slots, one a database.
+    #[must_use]
+    pub fn slots(&self) -> Vec<String> {
+        let databases = self.job.profile.databases.iter();
+        databases.map(|database| self.slot(database)).collect()
+    }
+
     /// Creates the subscription, disabled and without touching the slot: it starts only once its origin is set.
     ///
     /// A server that logs statements, or this one when it fails, writes it down with its password; `quiet` keeps it out,

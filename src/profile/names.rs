@@ -2,7 +2,7 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::schema::{BlueGreen, Names, SslMode};
-use crate::domain::{Conninfo, Node};
+use crate::domain::{Conninfo, Node, Place};
 
 impl Names {
     /// The slot on BLUE that feeds GREEN for one database: `greenlight_shop_7f3a`.
@@ -27,6 +27,15 @@ impl Names {
 }
 
 impl BlueGreen {
+    /// The databases that move, on one node.
+    #[must_use]
+    pub fn places(&self, node: &Node) -> Vec<Place> {
+        self.databases
+            .iter()
+            .map(|database| Place::new(node.clone(), database))
+            .collect()
+    }
+
     /// The names of what the tool makes on a server and leaves there while a run lasts; a `_` and more may follow.
     #[must_use]
     pub fn own_names(&self) -> Vec<String> {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::percent_encoded;
+
 /// The URL of `user` at `address` in `database`.
 pub fn url(
     user: &str,
@@ -11,12 +13,12 @@ pub fn url(
     address: (&str, u16),
     database: &str,
 ) -> String {
-    let mut out = format!("postgresql://{}", escaped(user));
+    let mut out = format!("postgresql://{}", percent_encoded(user));
     if let Some(password) = password {
-        let _ = write!(out, ":{}", escaped(password.expose_secret()));
+        let _ = write!(out, ":{}", percent_encoded(password.expose_secret()));
     }
     let (host, port) = address;
-    let _ = write!(out, "@{host}:{port}/{}", escaped(database));
+    let _ = write!(out, "@{host}:{port}/{}", percent_encoded(database));
     out
 }
 
@@ -24,18 +26,6 @@ pub fn url(
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-/// Percent-encodes all but unreserved characters.
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
         out
     })
 }

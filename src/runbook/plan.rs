@@ -78,34 +78,38 @@ impl Plan {
 impl PlanPhase {
     fn of(phase: &Phase, facts: &Facts) -> Self {
         let step = |step: &dyn super::Step| {
-            let info = step.info();
-            let (kind, phrase) = match &info.gate {
-                Gate::None => ("none", None),
-                Gate::Enter => ("enter", None),
-                Gate::Phrase(phrase) => ("phrase", Some(phrase.clone())),
-            };
-            PlanStep {
-                id: info.id.to_string(),
-                title: info.title.clone(),
-                why: info.why.clone(),
-                risk: info.risk,
-                undo: info.undo,
-                gate: PlanGate {
-                    kind: kind.to_owned(),
-                    phrase,
-                },
-                actions: step
-                    .actions(facts)
-                    .iter()
-                    .map(super::Action::shown)
-                    .collect(),
-                info: info.clone(),
-            }
+            let actions = step.actions(facts);
+            PlanStep::of(step.info(), actions.iter().map(super::Action::shown))
         };
         Self {
             id: phase.id.to_owned(),
             title: phase.title.clone(),
             steps: phase.steps.iter().map(|s| step(s.as_ref())).collect(),
+        }
+    }
+}
+
+impl PlanStep {
+    /// A step as it says of itself, with its actions.
+    #[must_use]
+    pub fn of(info: &StepInfo, actions: impl IntoIterator<Item = ShownAction>) -> Self {
+        let (kind, phrase) = match &info.gate {
+            Gate::None => ("none", None),
+            Gate::Enter => ("enter", None),
+            Gate::Phrase(phrase) => ("phrase", Some(phrase.clone())),
+        };
+        Self {
+            id: info.id.to_string(),
+            title: info.title.clone(),
+            why: info.why.clone(),
+            risk: info.risk,
+            undo: info.undo,
+            gate: PlanGate {
+                kind: kind.to_owned(),
+                phrase,
+            },
+            actions: actions.into_iter().collect(),
+            info: info.clone(),
         }
     }
 }

@@ -266,7 +266,8 @@ fn only_ours_may_read(folder: &Path) {
     }
 }
 
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+/// Every file in a folder and below.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     entries
         .flat_map(|entry| {

@@ -6,8 +6,14 @@ async fn forward_and_back_again() {
     // A role that is fenced but could not log in anyway must not be able to afterwards.
     lab.ask(BLUE, "shop", "ALTER ROLE \"App-Three\" NOLOGIN")
         .await;
+    there_and_back(&lab, async || {}).await;
+}
+
+/// A whole run, `at_green` while GREEN is in service.
+pub async fn there_and_back(lab: &Lab, at_green: impl AsyncFnOnce()) {
     let before = lab.logins(BLUE).await;
     lab.cut_over().await;
+    at_green().await;
     assert!(!lab.is_open(BLUE).await);
     assert_eq!(lab.logins(GREEN).await, before);
     lab.assert_nothing_lost().await;

@@ -1,4 +1,4 @@
-SELECT a.pid
+SELECT {columns}
   FROM pg_stat_activity a
  WHERE a.pid <> pg_backend_pid()
    AND a.usename <> ALL ({ignore})

@@ -1,10 +1,9 @@
-use std::fmt::Write as _;
-
 use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
 use secrecy::SecretString;
 
 use super::RdsClient;
 use super::error::sign_in;
+use crate::domain::percent_encoded;
 use crate::ports::{RdsError, RdsErrorKind};
 
 impl RdsClient {
@@ -39,19 +38,6 @@ impl RdsClient {
             .map_err(|e| error(RdsErrorKind::Credentials, sign_in(&e.to_string())))?;
         Ok(token.as_str().to_owned().into())
     }
-}
-
-/// All but unreserved characters as `%XX`.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

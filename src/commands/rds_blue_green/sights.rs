@@ -11,6 +11,7 @@ use crate::domain::{Node, Place, Sql};
 use crate::inspect::{ApplyErrors, Aside, Standing, conflict};
 use crate::ports::{Databases, DbError, Row, Rows};
 use crate::procedures::job::Direction;
+use crate::procedures::switch::sessions;
 use crate::runbook::Facts;
 
 /// How long a restart stays a sight.
@@ -248,14 +249,11 @@ impl Lookout {
         } else {
             on_blue
         };
-        let own = [
-            &self.profile.connection.user,
-            &self.profile.replication.role,
-        ];
-        let ignored: Vec<_> = self.profile.fence.ignore.iter().chain(own).collect();
-        let sessions = Sql::new(include_str!("../../../assets/sql/inspect/old_side.sql"))
-            .literals("roles", roles)
-            .literals("ignore", &ignored);
+        let sessions = sessions(
+            &self.profile,
+            "string_agg(format('process %s of role %s (%s)', a.pid, quote_ident(a.usename), \
+             coalesce(nullif(a.application_name, ''), 'no name')), ', ' ORDER BY a.pid) AS who",
+        );
         let rows = aside.query(&old, &sessions).await?;
         let who = rows.first().and_then(|row| row.opt::<String>("who").ok()?);
         seen.old_side = who.map(|who| format!("{}: {who}", old.node));

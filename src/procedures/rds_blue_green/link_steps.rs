@@ -246,16 +246,9 @@ impl Unlink {
     }
 
     async fn slots(&self, ctx: &Context) -> Result<usize, StepError> {
-        let names: Vec<_> = self
-            .job
-            .profile
-            .databases
-            .iter()
-            .map(|d| self.job.slot(self.link.direction, d))
-            .collect();
         let sql =
             Sql::new("SELECT slot_name FROM pg_replication_slots WHERE slot_name = ANY ({names})")
-                .literals("names", &names);
+                .literals("names", &self.link.slots());
         Ok(ctx
             .read(&self.job.server(&self.link.direction.publisher()), &sql)
             .await?

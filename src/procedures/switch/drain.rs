@@ -37,15 +37,8 @@ impl Switch {
     /// Gives the link a moment to come up: after a pause that was taken back its worker is started anew, which may take
     /// the server five seconds.
     async fn wait_for_link(&self, ctx: &Context) -> Result<(), StepError> {
-        let slots: Vec<_> = self
-            .job
-            .profile
-            .databases
-            .iter()
-            .map(|d| self.job.slot(self.link.direction, d))
-            .collect();
         let idle = Sql::new("SELECT slot_name FROM pg_replication_slots WHERE NOT active AND slot_name = ANY ({slots})")
-            .literals("slots", &slots);
+            .literals("slots", &self.link.slots());
         let at = self.server(&self.from());
         let began = Instant::now();
         while !ctx.read(&at, &idle).await?.is_empty() && began.elapsed() < LINK_UP {

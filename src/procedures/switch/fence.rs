@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
 use crate::ports::{DbErrorKind, Rows};
+use crate::profile::BlueGreen;
 use crate::runbook::{Action, Context, Facts, Intended, PauseEvent, Reply, StepError};
 
 /// How long a login is tried that ought to be refused.
@@ -112,7 +113,7 @@ impl Switch {
         let at = self.server(&self.from());
         let proof = Sql::new(include_str!("../../../assets/sql/switch/fence_proof.sql"))
             .literals("roles", &self.job.profile.fence.roles)
-            .literals("ignore", &self.ignored())
+            .literals("ignore", &ignored(&self.job.profile))
             .literals("databases", &self.job.profile.databases);
         let rows = ctx.read(&at, &proof).await?;
         let row = rows.one()?;
@@ -203,22 +204,27 @@ impl Switch {
     }
 
     pub(super) fn sessions_sql(&self, terminate: bool) -> Sql {
-        let text = if terminate {
-            include_str!("../../../assets/sql/switch/terminate.sql")
+        let columns = if terminate {
+            "a.pid, a.usename, pg_terminate_backend(a.pid) AS ended"
         } else {
-            include_str!("../../../assets/sql/switch/sessions.sql")
+            "a.pid"
         };
-        Sql::new(text)
-            .literals("roles", &self.job.profile.fence.roles)
-            .literals("ignore", &self.ignored())
+        sessions(&self.job.profile, columns)
     }
+}
 
-    /// Roles whose sessions stay: the tool's own, the replication role, and those the profile names.
-    fn ignored(&self) -> Vec<String> {
-        let profile = &self.job.profile;
-        let own = [&profile.connection.user, &profile.replication.role];
-        profile.fence.ignore.iter().chain(own).cloned().collect()
-    }
+/// `columns` of the sessions, as `a`, of the fenced roles and of who may become one of them.
+pub(crate) fn sessions(profile: &BlueGreen, columns: &'static str) -> Sql {
+    Sql::new(include_str!("../../../assets/sql/switch/sessions.sql"))
+        .statement("columns", Sql::new(columns))
+        .literals("roles", &profile.fence.roles)
+        .literals("ignore", &ignored(profile))
+}
+
+/// Roles whose sessions stay: the tool's own, the replication role, and those the profile names.
+fn ignored(profile: &BlueGreen) -> Vec<String> {
+    let own = [&profile.connection.user, &profile.replication.role];
+    profile.fence.ignore.iter().chain(own).cloned().collect()
 }
 
 /// Sends what may be said twice until it is answered, for as long as [`INSIST_FOR`] where the server is away.

@@ -14,7 +14,7 @@ mod recheck;
 mod sequences;
 mod tally;
 
-pub(crate) use fence::{login, nologin};
+pub(crate) use fence::{login, nologin, sessions};
 pub(crate) use open::{redirect_action, run_hook};
 
 use std::sync::Arc;

@@ -8,7 +8,6 @@ use ratatui::style::{Color, Modifier};
 
 use super::{Scene, draw};
 use crate::event::{Gauges, LinkGauge, PauseForecast};
-use crate::inspect::{Counts, DiffClass, DiffVerdict, Difference, ObjectDiff};
 use crate::tui::compare::Detail;
 use crate::tui::dialog::{Dialog, GateDialog};
 use crate::tui::model::Model;
@@ -105,74 +104,9 @@ fn lively(mut model: Model) -> Model {
         };
         model.sample();
     }
-    model.objects = Some(Arc::new(found()));
+    let found = include_str!("../../../tests/scenarios/objects.json");
+    model.objects = Some(Arc::new(serde_json::from_str(found).unwrap()));
     model
-}
-
-fn found() -> ObjectDiff {
-    let difference = |kind: &str, name: &str, class, blue: Option<&str>, green: Option<&str>| {
-        let verdict = match (blue, green) {
-            (Some(_), None) => DiffVerdict::MissingOnGreen,
-            (None, _) => DiffVerdict::MissingOnBlue,
-            _ => DiffVerdict::Changed,
-        };
-        Difference {
-            kind: kind.to_owned(),
-            database: None,
-            schema: "shop".to_owned(),
-            name: name.to_owned(),
-            verdict,
-            class,
-            blue: blue.map(ToOwned::to_owned),
-            green: green.map(ToOwned::to_owned),
-        }
-    };
-    let total = |body: &str| {
-        format!(
-            "CREATE FUNCTION shop.total(id bigint) RETURNS numeric\nLANGUAGE sql AS $$\n  {body}\n$$"
-        )
-    };
-    let (blue, green) = (
-        total("SELECT sum(qty * price)"),
-        total("SELECT sum(qty*price)"),
-    );
-    ObjectDiff {
-        equal: false,
-        objects: Counts {
-            blue: 100_252,
-            green: 100_251,
-        },
-        differences: vec![
-            difference(
-                "index",
-                "orders_created_at_idx",
-                DiffClass::Blocks,
-                Some("btree (created_at)"),
-                None,
-            ),
-            difference(
-                "column",
-                "orders.note",
-                DiffClass::Blocks,
-                Some("varchar(80)"),
-                Some("varchar(120)"),
-            ),
-            difference(
-                "function",
-                "total(bigint)",
-                DiffClass::Know,
-                Some(&blue),
-                Some(&green),
-            ),
-            difference(
-                "collation",
-                "de",
-                DiffClass::Expected,
-                Some("153.112"),
-                Some("153.120"),
-            ),
-        ],
-    }
 }
 
 #[test]
