@@ -38,13 +38,15 @@ impl LocalCommands {
     pub fn from_profile(profile: &BlueGreen) -> Self {
         let named = [&profile.connection.password, &profile.replication.password];
         let canary = profile.canary.as_ref().map(|canary| &canary.password);
-        let named = named
-            .into_iter()
-            .chain(canary)
-            .filter_map(|source| match source {
-                PasswordSource::Env(name) => Some(name.clone()),
-                _ => None,
-            });
+        Self::without_passwords(named.into_iter().chain(canary))
+    }
+
+    /// Commands that do not see `PGPASSWORD` nor the variables these passwords come from.
+    pub fn without_passwords<'a>(sources: impl IntoIterator<Item = &'a PasswordSource>) -> Self {
+        let named = sources.into_iter().filter_map(|source| match source {
+            PasswordSource::Env(name) => Some(name.clone()),
+            _ => None,
+        });
         Self::without(["PGPASSWORD".to_owned()].into_iter().chain(named).collect())
     }
 }

@@ -29,3 +29,6 @@ pub const WARMED: FactKey<bool> = FactKey::new("warmed");
 
 /// The session-level advisory lock that one run holds on BLUE's first database: class and object.
 pub const OPERATOR_LOCK: (i32, i32) = (1_112_294_992, 1);
+
+/// The node, by its name in the profile, that was the primary when the run began: BLUE for all of the run.
+pub const BLUE_IS: FactKey<String> = FactKey::new("blue_is");

@@ -7,6 +7,7 @@ pub mod job;
 pub mod link;
 pub mod rds_blue_green;
 pub mod switch;
+pub mod vip_switchover;
 
 pub use job::Job;
 

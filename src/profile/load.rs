@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::error::{Problem, ProfileErrors};
 use super::read::{Findings, closest};
-use super::{Profile, blue_green};
+use super::{Profile, blue_green, vip_switchover};
 
 /// Reads and checks a profile. All that is wrong with it comes at once, by line and column.
 pub fn load(path: &Path) -> Result<Profile, ProfileErrors> {
@@ -44,9 +44,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Profile, ProfileErrors> {
 #[derive(Clone, Copy)]
 enum Procedure {
     BlueGreen,
+    VipSwitchover,
 }
 
-const PROCEDURES: [(&str, Procedure); 1] = [("rds-blue-green", Procedure::BlueGreen)];
+const PROCEDURES: [(&str, Procedure); 2] = [
+    ("rds-blue-green", Procedure::BlueGreen),
+    ("vip-switchover", Procedure::VipSwitchover),
+];
 
 fn read(
     findings: &Findings<'_>,
@@ -75,6 +79,8 @@ fn read(
         Procedure::BlueGreen => {
             blue_green::read(&root, path, text).map(|profile| Profile::BlueGreen(Box::new(profile)))
         }
+        Procedure::VipSwitchover => vip_switchover::read(&root, path, text)
+            .map(|profile| Profile::VipSwitchover(Box::new(profile))),
     };
     named.and(profile)
 }

@@ -13,6 +13,7 @@ mod scram;
 pub mod secrets;
 mod sections;
 mod validate;
+mod vip_switchover;
 
 pub use error::{Problem, ProfileErrors};
 pub use hosts::{Host, Via};
@@ -24,3 +25,7 @@ pub use schema::{
     ServerAddress, SslMode, Thresholds,
 };
 pub use scram::scram_verifier;
+pub use vip_switchover::{
+    Following, Installer, Mover, Upgrade, VipBudgets, VipHooks, VipNode, VipSwitchover,
+    VirtualAddress,
+};

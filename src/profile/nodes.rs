@@ -29,6 +29,12 @@ impl NodeSection {
         self.bin.join(name).display().to_string()
     }
 
+    /// The data directory, as commands take it.
+    #[must_use]
+    pub fn directory(&self) -> String {
+        self.data.display().to_string()
+    }
+
     /// A file of the data directory, by its whole path.
     #[must_use]
     pub fn data_file(&self, name: &str) -> String {
@@ -36,8 +42,8 @@ impl NodeSection {
     }
 }
 
-#[expect(dead_code, reason = "the procedures that have nodes come next")]
-/// The keys that every node has, `profile` the folder the profile lies in; the section is left open for those of its procedure.
+/// The keys that every node has, `profile` the folder the profile lies in; the section is left open for those of its
+/// procedure.
 pub(super) fn node(section: &Section<'_>, profile: &Path) -> Option<NodeSection> {
     let address = section.required("host", "the server's own host name or address");
     let port = section.whole("port", PORTS).unwrap_or(5432);

@@ -99,7 +99,6 @@ impl<'t> Section<'t> {
     }
 
     /// The sections inside this one, whatever their names: `[hosts.pg1]`, `[hosts.pg2]`.
-    #[expect(dead_code, reason = "the procedures that have nodes come next")]
     pub(super) fn entries(&self) -> Vec<(String, Section<'t>)> {
         let inside = self.table.into_iter().flat_map(TableLike::iter);
         let read = |(key, item): (&'t str, &'t Item)| {
@@ -149,6 +148,11 @@ impl<'t> Section<'t> {
     /// Where the section's problems go.
     pub(super) fn findings(&self) -> &'t Findings<'t> {
         self.findings
+    }
+
+    /// Where the section stands.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
     }
 
     /// True when the key stands there, sound or not.

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::vip_switchover::VipSwitchover;
 use crate::domain::{ByteSize, Node};
 
 /// A checked profile, by its procedure.
@@ -8,6 +9,8 @@ use crate::domain::{ByteSize, Node};
 pub enum Profile {
     /// `rds-blue-green`
     BlueGreen(Box<BlueGreen>),
+    /// `vip-switchover`
+    VipSwitchover(Box<VipSwitchover>),
 }
 
 impl Profile {
@@ -16,6 +19,7 @@ impl Profile {
     pub fn procedure(&self) -> &'static str {
         match self {
             Self::BlueGreen(_) => "rds-blue-green",
+            Self::VipSwitchover(_) => "vip-switchover",
         }
     }
 
@@ -24,6 +28,7 @@ impl Profile {
     pub fn name(&self) -> &str {
         match self {
             Self::BlueGreen(profile) => &profile.name,
+            Self::VipSwitchover(profile) => &profile.name,
         }
     }
 
@@ -32,6 +37,7 @@ impl Profile {
     pub fn text(&self) -> &str {
         match self {
             Self::BlueGreen(profile) => &profile.text,
+            Self::VipSwitchover(profile) => &profile.text,
         }
     }
 
@@ -43,6 +49,10 @@ impl Profile {
                 "{} → {}",
                 profile.blue.identifier, profile.green.address.identifier
             ),
+            Self::VipSwitchover(profile) => {
+                let names: Vec<_> = profile.nodes.keys().map(String::as_str).collect();
+                format!("{} behind {}", names.join(", "), profile.address.host)
+            }
         }
     }
 
@@ -51,6 +61,16 @@ impl Profile {
     pub fn blue_green(self) -> Option<BlueGreen> {
         match self {
             Self::BlueGreen(profile) => Some(*profile),
+            Self::VipSwitchover(_) => None,
+        }
+    }
+
+    /// The profile of `vip-switchover`, when it is one.
+    #[must_use]
+    pub fn vip_switchover(self) -> Option<VipSwitchover> {
+        match self {
+            Self::VipSwitchover(profile) => Some(*profile),
+            Self::BlueGreen(_) => None,
         }
     }
 
@@ -59,6 +79,7 @@ impl Profile {
     pub fn notify(&self) -> Option<&Hook> {
         match self {
             Self::BlueGreen(profile) => profile.hooks.notify.as_ref(),
+            Self::VipSwitchover(profile) => profile.hooks.notify.as_ref(),
         }
     }
 }

@@ -148,6 +148,13 @@ pub(super) fn rds(section: &Section<'_>) -> Rds {
     rds
 }
 
+/// TLS towards a server, by libpq's names.
+pub(super) fn sslmode(section: &Section<'_>, default: SslMode) -> SslMode {
+    section
+        .choice("sslmode", &SSL_MODES)
+        .map_or(default, |at| at.value)
+}
+
 pub(super) fn connection(section: &Section<'_>, folder: &Path) -> Option<Connection> {
     let user = section.required("user", "the role Greenlight logs in as");
     let password = password(section, folder);
@@ -416,7 +423,7 @@ pub(super) fn hooks(section: &Section<'_>) -> Hooks {
     hooks
 }
 
-fn hook(hooks: &Section<'_>, key: &'static str, limit: Duration) -> Option<Hook> {
+pub(super) fn hook(hooks: &Section<'_>, key: &'static str, limit: Duration) -> Option<Hook> {
     let allowed =
         "a program and its arguments, [\"/usr/local/bin/point-apps-at\", \"{host}\", \"{port}\"]";
     hooks.item(key)?;

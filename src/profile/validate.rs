@@ -31,6 +31,14 @@ pub(super) fn identifier(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// What a node may be called: its name stands in host lists, slots and phrases.
+pub(super) fn node_name(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+}
+
 /// What a slot's name may begin with: database, run and `_reverse` follow, all within 63 bytes.
 pub(super) fn slot_prefix(text: &str) -> bool {
     (1..=24).contains(&text.len())

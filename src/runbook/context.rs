@@ -107,6 +107,9 @@ pub enum PauseEvent {
         no_return_before: usize,
         /// The budget, milliseconds.
         budget_ms: u64,
+        /// The side that stops taking writes; `None` where the dead-man switch names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        old_side: Option<String>,
     },
     /// A sub-step began.
     Part {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::profile::{BlueGreen, PasswordSource, SslMode};
+use crate::profile::{BlueGreen, Connection, PasswordSource, SslMode};
 
 /// How the tool logs in to a server.
 #[derive(Debug, Clone)]
@@ -54,7 +54,12 @@ impl Login {
     /// The login a profile describes, the same on both sides.
     #[must_use]
     pub fn from_profile(profile: &BlueGreen) -> Self {
-        let connection = &profile.connection;
+        Self::from_connection(&profile.connection)
+    }
+
+    /// The login a profile's `[connection]` describes.
+    #[must_use]
+    pub fn from_connection(connection: &Connection) -> Self {
         Self {
             user: connection.user.clone(),
             password: Password::From(connection.password.clone()),
@@ -93,10 +98,16 @@ impl Limits {
     /// The limits a profile sets.
     #[must_use]
     pub fn from_profile(profile: &BlueGreen) -> Self {
+        Self::from_connection(&profile.connection)
+    }
+
+    /// The limits a profile's `[connection]` sets.
+    #[must_use]
+    pub fn from_connection(connection: &Connection) -> Self {
         Self {
-            connect: profile.connection.connect_timeout,
-            statement: profile.connection.statement_timeout,
-            lock: profile.connection.lock_timeout,
+            connect: connection.connect_timeout,
+            statement: connection.statement_timeout,
+            lock: connection.lock_timeout,
         }
     }
 }

@@ -90,6 +90,7 @@ impl Pause {
             parts,
             no_return_before,
             budget_ms,
+            old_side,
         } = what
         {
             let later = |name: &String| Part {
@@ -106,7 +107,7 @@ impl Pause {
                 sessions_left: None,
                 bytes_left: None,
                 opens_itself: None,
-                old_side: None,
+                old_side: old_side.clone(),
                 forecast: None,
                 ended: None,
                 canary: None,
