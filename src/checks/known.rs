@@ -32,3 +32,6 @@ pub const OPERATOR_LOCK: (i32, i32) = (1_112_294_992, 1);
 
 /// The node, by its name in the profile, that was the primary when the run began: BLUE for all of the run.
 pub const BLUE_IS: FactKey<String> = FactKey::new("blue_is");
+
+/// The side that serves when checks are asked at a gate, `BLUE` or `GREEN`; BLUE where nothing says otherwise.
+pub const SERVING: FactKey<String> = FactKey::new("serving");

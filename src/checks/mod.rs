@@ -24,6 +24,7 @@ pub mod start;
 pub mod tables;
 pub mod tool;
 mod upgrade;
+pub mod vip;
 
 pub use ask::{Answer, Answering, Ask, AskError, Asked, Asking, Needs, On, Scope, SqlFile};
 pub use catalogue::{

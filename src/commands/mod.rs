@@ -1,13 +1,16 @@
 //! One file a subcommand: puts the pieces together, prints, picks the exit code. Each has `run(args)` returning
 //! [`Ended`]. A result goes to standard output, people's words about it to standard error.
 
+pub mod board;
 pub mod check;
 pub mod compare;
 pub mod completions;
+pub mod course;
 pub mod diff;
 pub mod fetch;
 pub mod headless;
 pub mod lab;
+pub mod lock;
 pub mod notify;
 pub mod outfit;
 pub mod panic;
@@ -19,6 +22,7 @@ pub mod run;
 pub mod runs;
 mod sides;
 pub mod start;
+pub mod vip_switchover;
 pub mod watch;
 
 use std::io::{self, Write};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use super::{Failure, rds_blue_green};
+use super::{Failure, rds_blue_green, vip_switchover};
 use crate::engine::{GateChecks, Trip};
 use crate::event::Gauges;
 use crate::inspect::ObjectDiff;
@@ -62,6 +62,9 @@ impl Outfit {
             Profile::BlueGreen(profile) => {
                 rds_blue_green::equip(*profile, run, dir, facts, begun).await
             }
+            Profile::VipSwitchover(profile) => {
+                vip_switchover::equip(*profile, run, dir, facts).await
+            }
         }
     }
 }
@@ -71,6 +74,7 @@ impl Outfit {
 pub fn unreached(profile: Profile) -> Runbook {
     match profile {
         Profile::BlueGreen(profile) => rds_blue_green::unreached(*profile),
+        Profile::VipSwitchover(profile) => vip_switchover::unreached(*profile),
     }
 }
 
@@ -82,5 +86,6 @@ pub async fn preflight(
 ) -> Result<CheckReport, Failure> {
     match profile {
         Profile::BlueGreen(profile) => rds_blue_green::preflight(&profile, run, show).await,
+        Profile::VipSwitchover(profile) => vip_switchover::preflight(*profile, run, show).await,
     }
 }

@@ -6,7 +6,7 @@ use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
 use crate::cli::Servers;
 use crate::domain::{Node, Place};
 use crate::ports::{Databases, RdsApi};
-use crate::profile::{BlueGreen, Profile, load};
+use crate::profile::{BlueGreen, load};
 
 /// Both sides of a comparison, reached by a profile or by two URLs.
 pub(super) struct Sides {
@@ -40,7 +40,13 @@ impl Sides {
             .profile
             .as_ref()
             .ok_or_else(|| Failure::new("name a profile, or both --blue and --green"))?;
-        let Profile::BlueGreen(profile) = load(path)?;
+        let profile = load(path)?;
+        let procedure = profile.procedure();
+        let Some(profile) = profile.blue_green() else {
+            return Err(Failure::new(format!(
+                "{procedure} copies a server block by block: there is nothing to compare. Name --blue and --green."
+            )));
+        };
         let databases = of_profile(&profile, run).await?;
         let place = |node: Node, name: &String| Place::new(node, name);
         let pairs = profile
@@ -51,7 +57,7 @@ impl Sides {
         Ok(Self {
             databases,
             pairs,
-            profile: Some(*profile),
+            profile: Some(profile),
         })
     }
 }

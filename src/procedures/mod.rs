@@ -10,6 +10,7 @@ pub mod switch;
 pub mod vip_switchover;
 
 pub use job::Job;
+pub use vip_switchover::VipJob;
 
 use crate::inspect::InspectError;
 use crate::runbook::StepError;

@@ -59,7 +59,7 @@ pub struct VipNode {
 pub struct VirtualAddress {
     /// Who moves it.
     pub by: Mover,
-    /// The address, without its prefix; for a hook any name will do.
+    /// The address, without its prefix; for a hook any name will do, and none is needed.
     pub host: String,
     /// The prefix; without meaning for a hook.
     pub prefix: u8,
@@ -247,11 +247,20 @@ fn address(section: &Section<'_>) -> Option<At<VirtualAddress>> {
         ("hook", By::Hook),
     ];
     let by = section.choice("by", &ways).map_or(By::Ip, |at| at.value);
-    let address = section.required("address", ADDRESS);
+    let address = if matches!(by, By::Hook) && !section.has("address") {
+        let none = String::new();
+        Some(section.at("address", section.span(), none))
+    } else {
+        section.required("address", ADDRESS)
+    };
     let port = section.whole("port", (1, 65_535)).unwrap_or(5432);
     let probe_from = section.argv("probe_from", ARGV).map(|at| at.value);
     let service = |key, verb: &str| {
-        let default = || ["systemctl", verb, "keepalived"].map(str::to_owned).to_vec();
+        let default = || {
+            ["systemctl", verb, "keepalived"]
+                .map(str::to_owned)
+                .to_vec()
+        };
         section.argv(key, ARGV).map_or_else(default, |at| at.value)
     };
     let (release, join) = (service("release", "stop"), service("join", "start"));
@@ -259,7 +268,10 @@ fn address(section: &Section<'_>) -> Option<At<VirtualAddress>> {
     let address = address?;
     let split = address.value.split_once('/').and_then(|(host, prefix)| {
         let host: Ipv4Addr = host.parse().ok()?;
-        let prefix = prefix.parse().ok().filter(|prefix| (1..=32).contains(prefix))?;
+        let prefix = prefix
+            .parse()
+            .ok()
+            .filter(|prefix| (1..=32).contains(prefix))?;
         Some((host.to_string(), prefix))
     });
     let (host, prefix) = match (split, by) {
@@ -287,7 +299,8 @@ fn address(section: &Section<'_>) -> Option<At<VirtualAddress>> {
 
 fn upgrade(section: &Section<'_>) -> Option<Upgrade> {
     const VERSION: &str = "the version wanted, \"15.20\"";
-    const ARGV: &str = "a program and its arguments, [\"/usr/local/bin/upgrade-postgres\", \"{node}\"]";
+    const ARGV: &str =
+        "a program and its arguments, [\"/usr/local/bin/upgrade-postgres\", \"{node}\"]";
     #[derive(Clone, Copy)]
     enum By {
         Debian,
@@ -341,7 +354,10 @@ fn following(section: &Section<'_>) -> Option<Following> {
     let text = |key, allowed| section.text(key, allowed).map(|at| at.value);
     let following = Following {
         role: String::new(),
-        rewind_role: text("rewind_role", "a role that may read the other server's files"),
+        rewind_role: text(
+            "rewind_role",
+            "a role that may read the other server's files",
+        ),
         application_name: text("application_name", "a name"),
         passfile: text("passfile", "a passfile on the hosts, by its whole path"),
         sslmode: sections::sslmode(section, SslMode::Prefer),

@@ -33,6 +33,17 @@ impl World {
         let none = || StepError::Stop("this procedure has no database hosts".to_owned());
         self.hosts.as_ref().ok_or_else(none)
     }
+
+    /// Runs a command on a host that only reads; must change nothing.
+    pub async fn ask_host(
+        &self,
+        host: &Node,
+        argv: Vec<String>,
+        limit: Duration,
+    ) -> Result<CommandOutput, StepError> {
+        let spec = CommandSpec::new(argv, limit);
+        Ok(self.hosts()?.run(host, &spec, &|_| {}).await?)
+    }
 }
 
 /// Sends actions. A dry run is another executor; a fault test wraps one.
@@ -320,8 +331,7 @@ impl Context {
         argv: Vec<String>,
         limit: Duration,
     ) -> Result<CommandOutput, StepError> {
-        let spec = CommandSpec::new(argv, limit);
-        Ok(self.world.hosts()?.run(host, &spec, &|_| {}).await?)
+        self.world.ask_host(host, argv, limit).await
     }
 
     /// What is known now.

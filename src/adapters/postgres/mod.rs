@@ -95,6 +95,13 @@ impl Postgres {
         databases
     }
 
+    /// The same with a login for all nodes that have none of their own.
+    #[must_use]
+    pub fn logging_in(mut self, login: Login) -> Self {
+        self.login = Some(login);
+        self
+    }
+
     /// The same with one more node and its own login.
     #[must_use]
     pub fn with_node(self, node: &Node, host: &str, port: u16, login: Login) -> Self {

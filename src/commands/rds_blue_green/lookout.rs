@@ -10,17 +10,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::guardrails::{Board, Growth, no_go};
 use super::sights::{Past, link_should_run, link_was_level};
+use crate::commands::course::Course;
 use crate::commands::outfit::{self, Telling};
 use crate::domain::{Node, Place};
-use crate::engine::Memory;
-use crate::event::{Event, Gauges, StepState, What};
+use crate::event::Gauges;
 use crate::inspect::{Aside, Sampler, Watch, pause_forecast};
-use crate::journal::Follower;
 use crate::ports::{Databases, Session};
 use crate::procedures::job::Direction;
 use crate::procedures::switch::SWITCHED_AT;
 use crate::profile::BlueGreen;
-use crate::runbook::{StepId, World};
+use crate::runbook::World;
 
 const EVERY: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(3);
@@ -42,11 +41,9 @@ pub struct Lookout {
 /// What is known from round to round.
 pub(super) struct Round {
     /// The run so far, as its journal tells it.
-    pub(super) memory: Memory,
+    pub(super) course: Course,
     /// What earlier rounds saw.
     pub(super) past: Past,
-    events: Vec<Event>,
-    follower: Option<Follower>,
     direction: Direction,
     sampler: Sampler,
     growth: Growth,
@@ -57,10 +54,8 @@ impl outfit::Lookout for Lookout {
     async fn keep(self: Box<Self>, telling: Telling) {
         let aside = Aside::new(Arc::clone(&self.world.databases), LIMIT);
         let mut round = Round {
-            memory: Memory::default(),
+            course: Course::follow(&self.journal),
             past: Past::default(),
-            events: Vec::new(),
-            follower: Follower::new(&self.journal).ok(),
             direction: Direction::Forward,
             sampler: Sampler::default(),
             growth: Growth::default(),
@@ -70,7 +65,7 @@ impl outfit::Lookout for Lookout {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !telling.trips.is_closed() {
             clock.tick().await;
-            round.learn();
+            round.course.learn();
             let mut gauges = self.sample(&aside, &mut round).await;
             let mut seen = self.look(&aside, &mut round).await;
             seen.lag_grew = self.growth(&gauges, &mut round);
@@ -149,21 +144,6 @@ impl Lookout {
 }
 
 impl Round {
-    /// What the run has come to, from its journal; a journal that cannot be read is the engine's to complain about.
-    fn learn(&mut self) {
-        let news = self
-            .follower
-            .as_mut()
-            .and_then(|follower| follower.news().ok())
-            .unwrap_or_default();
-        if news.is_empty() {
-            return;
-        }
-        let matters = |event: &Event| matches!(event.what, What::Fact { .. } | What::State { .. });
-        self.events.extend(news.into_iter().filter(matters));
-        self.memory = Memory::of(&self.events);
-    }
-
     /// The link that counts: the forward one until the cutover, then the reverse one.
     pub(super) fn direction(&self) -> Direction {
         if self.switched(&Node::green()) {
@@ -176,26 +156,25 @@ impl Round {
     /// True once this side was made the one that serves.
     pub(super) fn switched(&self, to: &Node) -> bool {
         let key = SWITCHED_AT.of(to.as_str());
-        self.memory.facts.get(&key).is_some()
+        self.course.memory.facts.get(&key).is_some()
     }
 
     /// True once a step came through and while it has not been taken back.
     pub(super) fn is_done(&self, step: &str) -> bool {
-        let known = self.memory.steps.get(&StepId::new(step));
-        known.is_some_and(|step| matches!(step.state, Some(StepState::Done { .. })))
+        self.course.is_done(step)
     }
 
     /// True once a step was begun.
     pub(super) fn is_begun(&self, step: &str) -> bool {
-        let known = self.memory.steps.get(&StepId::new(step));
-        known.is_some_and(|step| step.touched)
+        self.course.is_begun(step)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runbook::StepResult;
+    use crate::event::{Event, StepState, What};
+    use crate::runbook::{StepId, StepResult};
 
     /// A run that has come through these steps.
     fn after(steps: &[&str]) -> Round {
@@ -209,12 +188,10 @@ mod tests {
                 },
             },
         };
-        let events: Vec<_> = steps.iter().map(done).collect();
+        let events = steps.iter().map(done).collect();
         Round {
-            memory: Memory::of(&events),
+            course: Course::of(events),
             past: Past::default(),
-            events,
-            follower: None,
             direction: Direction::Forward,
             sampler: Sampler::default(),
             growth: Growth::default(),

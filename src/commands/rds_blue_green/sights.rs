@@ -65,7 +65,7 @@ impl Lookout {
             .is_none_or(|at| at.elapsed() > self.profile.thresholds.schema_every)
         {
             round.past.schema_at = Some(Instant::now());
-            round.past.drifted = self.drifted(aside, &round.memory.facts).await;
+            round.past.drifted = self.drifted(aside, &round.course.memory.facts).await;
         }
         if live == Direction::Forward {
             seen.drifted.clone_from(&round.past.drifted);
@@ -207,7 +207,7 @@ impl Lookout {
                     ..now
                 });
             // Nobody looks on while a run is parked.
-            let recorded = round.memory.facts.get(&SERVER.of(node.as_str()));
+            let recorded = round.course.memory.facts.get(&SERVER.of(node.as_str()));
             let (system, timeline) =
                 recorded.unwrap_or_else(|| (known.system.clone(), known.timeline));
             if (&system, timeline) != (&now.system, now.timeline) {

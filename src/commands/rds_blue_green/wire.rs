@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -10,19 +9,15 @@ use secrecy::SecretString;
 use crate::adapters::LocalCommands;
 use crate::adapters::postgres::Postgres;
 use crate::adapters::rds::{AwsSettings, RdsClient, trace_retries};
-use crate::checks::known::OPERATOR_LOCK;
 use crate::checks::{CheckContext, Moment, find, run, run_all};
-use crate::commands::Failure;
-use crate::domain::{Node, PgVersion, Place, Sql};
+use crate::commands::{Failure, lock};
+use crate::domain::{Node, PgVersion, Place};
 use crate::engine::GateChecks;
 use crate::ports::{Databases, RdsApi, Session};
 use crate::procedures::job::{HOST, PORT};
 use crate::procedures::rds_blue_green::build::{BlueHolds, Way, choose};
 use crate::profile::{BlueGreen, PasswordSource, secrets};
 use crate::runbook::{CheckReport, Facts, Plan, StepInfo, World};
-
-/// How often the lock is asked for while the session of an earlier process of the same run ends.
-const LOCK_TRIES: u32 = 100;
 
 /// A profile's servers, reached.
 pub struct Wired {
@@ -115,30 +110,12 @@ impl Wired {
     /// Takes the lock that one operator holds on BLUE; it lasts as long as the session does.
     pub async fn lock(&self) -> Result<Arc<dyn Session>, Failure> {
         let at = Place::new(Node::blue(), &self.profile.databases[0]);
-        let session = self.world.databases.dedicated(&at, "lock").await?;
-        let sql = Sql::new(include_str!("../../../assets/sql/operator_lock.sql"))
-            .number("class", OPERATOR_LOCK.0.into())
-            .number("object", OPERATOR_LOCK.1.into());
-        // Another process of this run cannot live, but a server that lost sight of one may keep its session for hours.
-        let see_off = Sql::new(include_str!("../../../assets/sql/see_off.sql")).number("pid", 0);
-        let mut rows = session.query(&sql).await?;
-        for _ in 0..LOCK_TRIES {
-            if rows.one()?.get("got")? {
-                return Ok(session);
-            }
-            if session.query(&see_off).await?.is_empty() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            rows = session.query(&sql).await?;
-        }
-        let row = rows.one()?;
-        Err(Failure::new(format!(
-            "another run works on {}: {}. Nothing was changed. Ask that operator, or wait until they have left.",
-            self.profile.blue.identifier,
-            row.opt::<String>("holder")?
-                .unwrap_or_else(|| "it does not say who".to_owned()),
-        )))
+        lock::take(
+            self.world.databases.as_ref(),
+            &at,
+            &self.profile.blue.identifier,
+        )
+        .await
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::job::{POINTED_AT, SHORT, VipJob, other};
 use super::server::{came_through, rescue};
 use crate::domain::{Node, Place, Sql};
-use crate::profile::Mover;
-use crate::runbook::{Action, Context, Facts, StepError};
+use crate::profile::{Hook, Mover};
+use crate::runbook::{Action, Context, Facts, StepError, World};
 
 /// How many gratuitous ARPs are sent, one a second.
 const ARPS: &str = "3";
@@ -30,16 +30,23 @@ pub struct Owners {
 
 impl Owners {
     /// True when this side has it and the other has not.
+    #[must_use]
     pub fn only(self, node: &Node) -> bool {
         self.of(node) && !self.of(&other(node))
     }
 
     /// True when this side has it.
+    #[must_use]
     pub fn of(self, node: &Node) -> bool {
-        if *node == Node::green() { self.green } else { self.blue }
+        if *node == Node::green() {
+            self.green
+        } else {
+            self.blue
+        }
     }
 
     /// In a few words.
+    #[must_use]
     pub fn words(self) -> &'static str {
         match (self.blue, self.green) {
             (true, true) => "on both sides",
@@ -58,21 +65,26 @@ pub fn address_node() -> Node {
 
 impl VipJob {
     /// Who owns the address. With a hook, whom it was last pointed at.
-    pub(super) async fn owners(&self, ctx: &Context) -> Result<Owners, StepError> {
+    pub async fn owners(&self, world: &World, facts: &Facts) -> Result<Owners, StepError> {
         if self.profile.address.by == Mover::Hook {
-            let at = ctx.facts().get(&POINTED_AT);
+            let at = facts.get(&POINTED_AT);
             let green = at.as_deref() == Some(Node::green().as_str());
-            return Ok(Owners { blue: !green, green });
+            return Ok(Owners {
+                blue: !green,
+                green,
+            });
         }
         let (blue, green) = (Node::blue(), Node::green());
-        let (blue, green) = tokio::try_join!(self.holds(ctx, &blue), self.holds(ctx, &green))?;
+        let (blue, green) = tokio::try_join!(self.holds(world, &blue), self.holds(world, &green))?;
         Ok(Owners { blue, green })
     }
 
     /// True when an interface of the node's host carries the address.
-    pub(super) async fn holds(&self, ctx: &Context, node: &Node) -> Result<bool, StepError> {
-        let argv = ["ip", "-o", "-4", "addr", "show"].map(str::to_owned).to_vec();
-        let said = ctx.ask_host(node, argv, SHORT).await?;
+    pub(super) async fn holds(&self, world: &World, node: &Node) -> Result<bool, StepError> {
+        let argv = ["ip", "-o", "-4", "addr", "show"]
+            .map(str::to_owned)
+            .to_vec();
+        let said = world.ask_host(node, argv, SHORT).await?;
         if said.code != Some(0) {
             return Err(StepError::Stop(format!(
                 "{}: its addresses cannot be read: {}",
@@ -84,7 +96,10 @@ impl VipJob {
     }
 
     fn with_prefix(&self) -> String {
-        format!("{}/{}", self.profile.address.host, self.profile.address.prefix)
+        format!(
+            "{}/{}",
+            self.profile.address.host, self.profile.address.prefix
+        )
     }
 
     fn interface(&self, node: &Node) -> &str {
@@ -92,11 +107,31 @@ impl VipJob {
     }
 
     pub(super) fn add_action(&self, node: &Node) -> Action {
-        self.root_action(node, &["ip", "addr", "add", &self.with_prefix(), "dev", self.interface(node)])
+        self.root_action(
+            node,
+            &[
+                "ip",
+                "addr",
+                "add",
+                &self.with_prefix(),
+                "dev",
+                self.interface(node),
+            ],
+        )
     }
 
     pub(super) fn delete_action(&self, node: &Node) -> Action {
-        self.root_action(node, &["ip", "addr", "del", &self.with_prefix(), "dev", self.interface(node)])
+        self.root_action(
+            node,
+            &[
+                "ip",
+                "addr",
+                "del",
+                &self.with_prefix(),
+                "dev",
+                self.interface(node),
+            ],
+        )
     }
 
     pub(super) fn arp_action(&self, node: &Node) -> Action {
@@ -105,11 +140,12 @@ impl VipJob {
     }
 
     fn redirect_action(&self, node: &Node) -> Option<Action> {
-        self.hook_action(self.profile.hooks.redirect.as_ref()?, node)
+        let hook = self.profile.hooks.redirect.as_ref()?;
+        Some(self.hook_action(hook, node))
     }
 
     /// A hook with its values filled in.
-    pub(super) fn hook_action(&self, hook: &crate::profile::Hook, node: &Node) -> Option<Action> {
+    pub(super) fn hook_action(&self, hook: &Hook, node: &Node) -> Action {
         let server = &self.node(node).server;
         let (host, port) = (&server.address, server.port.to_string());
         let fill = |word: &String| {
@@ -118,7 +154,7 @@ impl VipJob {
                 .replace("{port}", &port)
         };
         let argv: Vec<_> = hook.argv.iter().map(fill).collect();
-        Some(Action::command(&argv, Vec::new(), hook.limit))
+        Action::command(&argv, Vec::new(), hook.limit)
     }
 
     /// Everything that moves the address from one side to the other.
@@ -146,18 +182,21 @@ impl VipJob {
         match &self.profile.address.by {
             Mover::Ip => {
                 if let Err(error) = rescue(ctx, &self.add_action(to)).await
-                    && !self.holds(ctx, to).await?
+                    && !self.holds(&ctx.world, to).await?
                 {
                     return Err(error);
                 }
                 let arping = Arping::send(ctx, self.arp_action(to));
                 if !alone
                     && let Err(error) = rescue(ctx, &self.delete_action(from)).await
-                    && self.holds(ctx, from).await?
+                    && self.holds(&ctx.world, from).await?
                 {
                     return Err(error);
                 }
-                Ok((format!("{} on {to}", self.profile.address.host), Some(arping)))
+                Ok((
+                    format!("{} on {to}", self.profile.address.host),
+                    Some(arping),
+                ))
             }
             Mover::Keepalived { release, .. } => {
                 if !alone {
@@ -180,7 +219,7 @@ impl VipJob {
     async fn wait_for_address(&self, ctx: &Context, to: &Node) -> Result<(), StepError> {
         let limit = self.profile.budgets.promote;
         let began = Instant::now();
-        while !self.holds(ctx, to).await? {
+        while !self.holds(&ctx.world, to).await? {
             if began.elapsed() > limit {
                 return Err(StepError::TimedOut {
                     what: format!("keepalived to bring {} to {to}", self.profile.address.host),
@@ -210,22 +249,36 @@ impl VipJob {
         }
     }
 
-    async fn look_once(&self, ctx: &Context, to: &Node, limit: Duration) -> Result<String, StepError> {
+    async fn look_once(
+        &self,
+        ctx: &Context,
+        to: &Node,
+        limit: Duration,
+    ) -> Result<String, StepError> {
         let address = &self.profile.address;
         if let Some(argv) = &address.probe_from {
             let port = address.port.to_string();
-            let fill = |word: &String| word.replace("{host}", &address.host).replace("{port}", &port);
+            let fill = |word: &String| {
+                word.replace("{host}", &address.host)
+                    .replace("{port}", &port)
+            };
             let argv: Vec<_> = argv.iter().map(fill).collect();
             let action = Action::command(&argv, Vec::new(), SHORT);
             came_through(&action, &ctx.rescue(&action).await?)?;
             return Ok(format!("{} answers, seen by {}", address.host, argv[0]));
         }
+        if address.host.is_empty() {
+            return Ok("the hook came through; there is no address to look at".to_owned());
+        }
         let place = Place::new(address_node(), &self.profile.database);
         let dedicated = ctx.world.databases.dedicated(&place, "third");
         let session = tokio::time::timeout(limit, dedicated).await;
-        let silent = |_| StepError::Stop(format!("{}:{} does not answer", address.host, address.port));
+        let silent =
+            |_| StepError::Stop(format!("{}:{} does not answer", address.host, address.port));
         let session = session.map_err(silent)??;
-        let who = Sql::new("SELECT pg_is_in_recovery() AS standby, pg_postmaster_start_time()::text AS started");
+        let who = Sql::new(
+            "SELECT pg_is_in_recovery() AS standby, pg_postmaster_start_time()::text AS started",
+        );
         let behind = session.query(&who).await?;
         let own = ctx.read(&self.place(to), &who).await?;
         let started = |rows: &crate::ports::Rows| rows.one()?.get::<String>("started");
@@ -261,7 +314,10 @@ impl Arping {
 /// True when a line of `ip -o -4 addr show` names the address.
 fn carries(said: &str, address: &str) -> bool {
     said.lines().any(|line| {
-        let mut words = line.split_whitespace().skip_while(|word| *word != "inet").skip(1);
+        let mut words = line
+            .split_whitespace()
+            .skip_while(|word| *word != "inet")
+            .skip(1);
         words.next().and_then(|word| word.split('/').next()) == Some(address)
     })
 }

@@ -30,7 +30,8 @@ impl Fence {
     }
 
     fn action(&self) -> Option<Action> {
-        self.job.hook_action(self.job.profile.hooks.fence.as_ref()?, &self.node)
+        let hook = self.job.profile.hooks.fence.as_ref()?;
+        Some(self.job.hook_action(hook, &self.node))
     }
 }
 
@@ -42,7 +43,7 @@ impl Step for Fence {
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
         let fenced = ctx.facts().get(&FENCED.of(self.node.as_str())) == Some(true);
-        let found = self.job.look(ctx, &self.node).await?;
+        let found = self.job.look(&ctx.world, &self.node).await?;
         Ok(match found {
             Found::OutOfReach(_) if fenced => Probe::Applied,
             Found::OutOfReach(_) => Probe::NotApplied,

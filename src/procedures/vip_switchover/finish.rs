@@ -8,7 +8,9 @@ use super::job::{SLOT_BEFORE, VipJob, other};
 use super::prepare::drop_slot;
 use super::server::send;
 use crate::domain::{Node, Sql};
-use crate::runbook::{Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{
+    Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult,
+};
 
 /// Set once the pools have been told of a side.
 const TOLD: FactKey<bool> = FactKey::new("pools_told");
@@ -33,7 +35,8 @@ impl Reconnect {
     }
 
     fn action(&self) -> Option<Action> {
-        self.job.hook_action(self.job.profile.hooks.reconnect.as_ref()?, &self.to)
+        let hook = self.job.profile.hooks.reconnect.as_ref()?;
+        Some(self.job.hook_action(hook, &self.to))
     }
 }
 
@@ -45,7 +48,11 @@ impl Step for Reconnect {
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
         let told = ctx.facts().get(&TOLD.of(self.to.as_str())) == Some(true);
-        Ok(if told { Probe::Applied } else { Probe::NotApplied })
+        Ok(if told {
+            Probe::Applied
+        } else {
+            Probe::NotApplied
+        })
     }
 
     fn actions(&self, _facts: &Facts) -> Vec<Action> {
@@ -59,7 +66,9 @@ impl Step for Reconnect {
             if matches!(error, StepError::Cancelled | StepError::Journal(_)) {
                 return Err(error);
             }
-            return Ok(StepResult::Warning(format!("the pools may not have been told: {error}")));
+            return Ok(StepResult::Warning(format!(
+                "the pools may not have been told: {error}"
+            )));
         }
         ctx.learn(&TOLD.of(self.to.as_str()), &true)?;
         Ok(StepResult::Done("pools told to reconnect".to_owned()))
@@ -91,7 +100,9 @@ impl DropOldSlots {
     /// Ours, and the one the other side named when the run began.
     fn names(&self, facts: &Facts) -> Vec<String> {
         let follower = other(&self.node);
-        let before = facts.get(&SLOT_BEFORE.of(follower.as_str())).filter(|slot| !slot.is_empty());
+        let before = facts
+            .get(&SLOT_BEFORE.of(follower.as_str()))
+            .filter(|slot| !slot.is_empty());
         let mut names = vec![self.job.slot(&follower)];
         names.extend(before);
         names.dedup();
@@ -124,7 +135,10 @@ impl Step for DropOldSlots {
 
     fn actions(&self, facts: &Facts) -> Vec<Action> {
         let names = self.names(facts);
-        names.iter().map(|slot| drop_slot(&self.job, &self.node, slot)).collect()
+        names
+            .iter()
+            .map(|slot| drop_slot(&self.job, &self.node, slot))
+            .collect()
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
@@ -139,6 +153,8 @@ impl Step for DropOldSlots {
     }
 
     async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {
-        Err(StepError::Stop("the slots are gone; the next run makes its own".to_owned()))
+        Err(StepError::Stop(
+            "the slots are gone; the next run makes its own".to_owned(),
+        ))
     }
 }

@@ -42,7 +42,12 @@ pub struct VipJob {
 impl VipJob {
     /// A job in which `blue` is the node that was the primary when the run began.
     #[must_use]
-    pub fn new(profile: Arc<VipSwitchover>, run: &str, blue: &str, dir: Option<&Path>) -> Arc<Self> {
+    pub fn new(
+        profile: Arc<VipSwitchover>,
+        run: &str,
+        blue: &str,
+        dir: Option<&Path>,
+    ) -> Arc<Self> {
         let green = profile.nodes.keys().find(|name| *name != blue);
         Arc::new(Self {
             green: green.cloned().unwrap_or_default(),
@@ -79,7 +84,13 @@ impl VipJob {
     /// The slot by which `follower` follows the other side.
     #[must_use]
     pub fn slot(&self, follower: &Node) -> String {
-        let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '_'
+            }
+        };
         let name: String = self.name(follower).chars().map(plain).collect();
         format!("greenlight_{name}")
     }

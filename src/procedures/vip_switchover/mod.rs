@@ -41,7 +41,11 @@ pub fn runbook(job: &Arc<VipJob>, out_of_reach: bool) -> Runbook {
     Runbook {
         procedure: "vip-switchover",
         forward: vec![
-            phase("preflight", "Pre-flight", vec![Box::new(Preflight::new(job))]),
+            phase(
+                "preflight",
+                "Pre-flight",
+                vec![Box::new(Preflight::new(job))],
+            ),
             prepare(job),
             cut_over(job, out_of_reach),
             accept(job),
@@ -89,7 +93,11 @@ fn prepare(job: &Arc<VipJob>) -> Phase {
     .planned(Duration::from_secs(10));
     let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Follow::new(job, blue.clone(), follow))];
     steps.extend(some(UpgradeStandby::new(job, green.clone(), upgrade)));
-    steps.push(Box::new(Checkpoints::new(job, vec![blue.clone(), green, blue], checkpoints)));
+    steps.push(Box::new(Checkpoints::new(
+        job,
+        vec![blue.clone(), green, blue],
+        checkpoints,
+    )));
     phase("prepare", "Prepare", steps)
 }
 
@@ -163,7 +171,11 @@ fn accept(job: &Arc<VipJob>) -> Phase {
         "Have pools reconnect",
         "Their idle sessions are to a server that is gone.",
     );
-    let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Checkpoints::new(job, vec![green.clone()], checkpoint))];
+    let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Checkpoints::new(
+        job,
+        vec![green.clone()],
+        checkpoint,
+    ))];
     steps.extend(some(Reconnect::new(job, green, reconnect)));
     phase("accept", "Accept", steps)
 }
@@ -206,7 +218,11 @@ fn finish(job: &Arc<VipJob>) -> Phase {
         "Afterwards this run is not rolled back: the next run switches over the other way.",
     )
     .gate(Gate::Enter);
-    phase("finish", "Finish", vec![Box::new(DropOldSlots::new(job, Node::blue(), close))])
+    phase(
+        "finish",
+        "Finish",
+        vec![Box::new(DropOldSlots::new(job, Node::blue(), close))],
+    )
 }
 
 /// The switchover mirrored: GREEN is stopped, BLUE is promoted.
@@ -238,7 +254,11 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
         "Checkpoint BLUE",
         "pg_rewind would otherwise find nothing to do on a server that has parted from it.",
     );
-    let reconnect = after("rollback.reconnect", "Have pools reconnect", "Their idle sessions are to a server that is gone.");
+    let reconnect = after(
+        "rollback.reconnect",
+        "Have pools reconnect",
+        "Their idle sessions are to a server that is gone.",
+    );
     let rejoin_green = after(
         "rollback.rejoin",
         "Have GREEN follow BLUE",
@@ -259,7 +279,11 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
         "Drop slots nobody uses",
         "The slot by which BLUE followed GREEN would keep WAL on GREEN for nobody.",
     );
-    let mut accept: Vec<Box<dyn Step>> = vec![Box::new(Checkpoints::new(job, vec![blue.clone()], checkpoint))];
+    let mut accept: Vec<Box<dyn Step>> = vec![Box::new(Checkpoints::new(
+        job,
+        vec![blue.clone()],
+        checkpoint,
+    ))];
     accept.extend(some(Reconnect::new(job, blue.clone(), reconnect)));
     accept.push(Box::new(Rejoin::new(job, green.clone(), rejoin_green)));
     accept.extend(some(JoinAddress::new(job, green.clone(), address)));

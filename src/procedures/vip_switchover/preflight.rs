@@ -25,13 +25,14 @@ impl Preflight {
                    written down: it stays BLUE for all of the run. Nothing is changed.";
         Self {
             job: Arc::clone(job),
-            info: StepInfo::new("preflight.checks", "Ask the pre-flight checks", why).risk(Risk::ReadOnly),
+            info: StepInfo::new("preflight.checks", "Ask the pre-flight checks", why)
+                .risk(Risk::ReadOnly),
         }
     }
 
     async fn remember(&self, ctx: &Context) -> Result<(), StepError> {
         let (blue, green) = (Node::blue(), Node::green());
-        let found = self.job.look(ctx, &blue).await?;
+        let found = self.job.look(&ctx.world, &blue).await?;
         let state = match found {
             Found::Serving(state) if !state.standby => state,
             found => {
@@ -47,7 +48,10 @@ impl Preflight {
         ctx.learn(&TIMELINE.of(blue.as_str()), &state.timeline)?;
         let slot = Sql::new("SELECT current_setting('primary_slot_name') AS slot");
         let rows = ctx.read(&self.job.place(&green), &slot).await?;
-        ctx.learn(&SLOT_BEFORE.of(green.as_str()), &rows.one()?.get::<String>("slot")?)
+        ctx.learn(
+            &SLOT_BEFORE.of(green.as_str()),
+            &rows.one()?.get::<String>("slot")?,
+        )
     }
 }
 

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 
 use super::job::{VipJob, other};
 use crate::domain::{Node, Sql};
-use crate::runbook::{Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{
+    Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult,
+};
 
 /// Set of a side that named no server to follow before the run did.
 const NAMED_NONE: FactKey<bool> = FactKey::new("followed_nobody");
@@ -40,8 +42,11 @@ impl Follow {
 
     fn create_action(&self) -> Action {
         let sql = Sql::new("SELECT pg_create_physical_replication_slot({slot}, true)");
-        Action::sql(&self.job.place(&self.leader()), sql.literal("slot", &self.slot()))
-            .undone_by([drop_slot(&self.job, &self.leader(), &self.slot())])
+        Action::sql(
+            &self.job.place(&self.leader()),
+            sql.literal("slot", &self.slot()),
+        )
+        .undone_by([drop_slot(&self.job, &self.leader(), &self.slot())])
     }
 
     fn settings_actions(&self) -> Vec<Action> {
@@ -51,11 +56,13 @@ impl Follow {
         vec![
             Action::sql(
                 &at,
-                Sql::new("ALTER SYSTEM SET primary_conninfo = {conninfo}").conninfo("conninfo", conninfo),
+                Sql::new("ALTER SYSTEM SET primary_conninfo = {conninfo}")
+                    .conninfo("conninfo", conninfo),
             ),
             Action::sql(
                 &at,
-                Sql::new("ALTER SYSTEM SET primary_slot_name = {slot}").literal("slot", &self.slot()),
+                Sql::new("ALTER SYSTEM SET primary_slot_name = {slot}")
+                    .literal("slot", &self.slot()),
             ),
             reload(&self.job, &self.follower),
         ]
@@ -75,12 +82,16 @@ impl Follow {
         };
         let stop = |why: &str| {
             let (slot, at) = (self.slot(), self.job.told(&self.leader()));
-            Err(StepError::Stop(format!("{at}: slot {slot} {why}. Nothing was changed. Drop it, then go on.")))
+            Err(StepError::Stop(format!(
+                "{at}: slot {slot} {why}. Nothing was changed. Drop it, then go on."
+            )))
         };
         if row.get::<String>("slot_type")? != "physical" {
             return stop("is a logical one, which this run did not make");
         }
-        if row.opt::<String>("wal_status")?.as_deref() == Some("lost") || !row.get::<bool>("reserved")? {
+        if row.opt::<String>("wal_status")?.as_deref() == Some("lost")
+            || !row.get::<bool>("reserved")?
+        {
             return stop("keeps nothing: it has been invalidated, or reserves no WAL");
         }
         Ok(true)
@@ -97,7 +108,10 @@ impl Follow {
 
     async fn settings_are_ours(&self, ctx: &Context) -> Result<bool, StepError> {
         let role = &self.job.profile.replication.role;
-        let wanted = self.job.conninfo(&self.follower, &self.leader(), role).to_string();
+        let wanted = self
+            .job
+            .conninfo(&self.follower, &self.leader(), role)
+            .to_string();
         Ok(self.settings(ctx).await? == (wanted, self.slot()))
     }
 }
@@ -109,7 +123,10 @@ impl Step for Follow {
     }
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
-        let (slot, settings) = (self.slot_is_there(ctx).await?, self.settings_are_ours(ctx).await?);
+        let (slot, settings) = (
+            self.slot_is_there(ctx).await?,
+            self.settings_are_ours(ctx).await?,
+        );
         Ok(match (slot, settings) {
             (true, true) => Probe::Applied,
             (false, false) => Probe::NotApplied,
@@ -135,10 +152,19 @@ impl Step for Follow {
                 ctx.learn(&key, &true)?;
             }
             ctx.send_all(&self.settings_actions()).await?;
-            ctx.wait_for("the settings to be read", Duration::from_millis(20), Duration::from_secs(10), || async {
-                let ours = self.settings_are_ours(ctx).await?;
-                Ok(if ours { Ok(()) } else { Err(crate::runbook::Progress::seen("the old ones")) })
-            })
+            ctx.wait_for(
+                "the settings to be read",
+                Duration::from_millis(20),
+                Duration::from_secs(10),
+                || async {
+                    let ours = self.settings_are_ours(ctx).await?;
+                    Ok(if ours {
+                        Ok(())
+                    } else {
+                        Err(crate::runbook::Progress::seen("the old ones"))
+                    })
+                },
+            )
             .await?;
         }
         Ok(StepResult::Done(format!(
@@ -155,12 +181,21 @@ impl Step for Follow {
             && self.settings_are_ours(ctx).await?
         {
             let at = self.job.place(&self.follower);
-            ctx.send(&Action::sql(&at, Sql::new("ALTER SYSTEM RESET primary_conninfo"))).await?;
-            ctx.send(&Action::sql(&at, Sql::new("ALTER SYSTEM RESET primary_slot_name"))).await?;
+            ctx.send(&Action::sql(
+                &at,
+                Sql::new("ALTER SYSTEM RESET primary_conninfo"),
+            ))
+            .await?;
+            ctx.send(&Action::sql(
+                &at,
+                Sql::new("ALTER SYSTEM RESET primary_slot_name"),
+            ))
+            .await?;
             ctx.send(&reload(&self.job, &self.follower)).await?;
         }
         if self.slot_is_there(ctx).await? {
-            ctx.send(&drop_slot(&self.job, &self.leader(), &self.slot())).await?;
+            ctx.send(&drop_slot(&self.job, &self.leader(), &self.slot()))
+                .await?;
         }
         Ok(())
     }
@@ -215,7 +250,10 @@ impl Step for Checkpoints {
     }
 
     fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        self.nodes.iter().map(|node| checkpoint_action(&self.job, node)).collect()
+        self.nodes
+            .iter()
+            .map(|node| checkpoint_action(&self.job, node))
+            .collect()
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
@@ -223,7 +261,10 @@ impl Step for Checkpoints {
             ctx.progress(&format!("CHECKPOINT on {}", self.job.told(node)), None);
             ctx.send(&checkpoint_action(&self.job, node)).await?;
         }
-        Ok(StepResult::Done(format!("{} checkpoints", self.nodes.len())))
+        Ok(StepResult::Done(format!(
+            "{} checkpoints",
+            self.nodes.len()
+        )))
     }
 
     async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {

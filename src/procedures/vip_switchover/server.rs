@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::job::{SHORT, VipJob};
 use crate::domain::{Lsn, Node, Sql};
 use crate::ports::{CommandError, CommandOutput, DbError, DbErrorKind, Session};
-use crate::runbook::{Action, Context, Progress, Reply, StepError};
+use crate::runbook::{Action, Context, Progress, Reply, StepError, World};
 
 /// How often a server that is on its way is asked.
 pub(super) const SOON: Duration = Duration::from_millis(2);
@@ -56,7 +56,9 @@ impl Found {
     /// In a few words.
     pub fn words(&self) -> String {
         match self {
-            Self::Serving(state) if state.standby => format!("a standby on timeline {}", state.timeline),
+            Self::Serving(state) if state.standby => {
+                format!("a standby on timeline {}", state.timeline)
+            }
             Self::Serving(state) => format!("a primary on timeline {}", state.timeline),
             Self::Busy(reason) => format!("running without taking sessions ({reason})"),
             Self::Down(control) => format!("down ({})", control.state),
@@ -87,26 +89,33 @@ impl Control {
 
 impl VipJob {
     /// What the server of `node` is now. A server that takes no sessions is judged by its host.
-    pub(super) async fn look(&self, ctx: &Context, node: &Node) -> Result<Found, StepError> {
-        match self.ask_state(ctx, node).await {
+    pub(super) async fn look(&self, world: &World, node: &Node) -> Result<Found, StepError> {
+        match self.ask_state(world, node).await {
             Ok((_, state)) => Ok(Found::Serving(state)),
-            Err(refused) => match self.is_running(ctx, node).await {
+            Err(refused) => match self.is_running(world, node).await {
                 Ok(true) => Ok(Found::Busy(refused.to_string())),
-                Ok(false) => Ok(Found::Down(self.control(ctx, node).await?)),
-                Err(StepError::Command(error)) => Ok(Found::OutOfReach(format!("{refused}; {error}"))),
+                Ok(false) => Ok(Found::Down(self.control(world, node).await?)),
+                Err(StepError::Command(error)) => {
+                    Ok(Found::OutOfReach(format!("{refused}; {error}")))
+                }
                 Err(error) => Err(error),
             },
         }
     }
 
+    /// True when neither the server nor its host answers.
+    pub async fn is_out_of_reach(&self, world: &World, node: &Node) -> bool {
+        matches!(self.look(world, node).await, Ok(Found::OutOfReach(_)))
+    }
+
     /// Asked on a session of its own: one that is open already says nothing of who is let in now.
     pub(super) async fn ask_state(
         &self,
-        ctx: &Context,
+        world: &World,
         node: &Node,
     ) -> Result<(std::sync::Arc<dyn Session>, State), StepError> {
         let place = self.place(node);
-        let session = ctx.world.databases.dedicated(&place, "look").await?;
+        let session = world.databases.dedicated(&place, "look").await?;
         let sql = Sql::new(include_str!("../../../assets/sql/vip/state.sql"));
         let rows = session.query(&sql).await?;
         let row = rows.one()?;
@@ -119,10 +128,15 @@ impl VipJob {
     }
 
     /// True while a server process lives in the data directory. An error when its host does not say.
-    pub(super) async fn is_running(&self, ctx: &Context, node: &Node) -> Result<bool, StepError> {
+    pub(super) async fn is_running(&self, world: &World, node: &Node) -> Result<bool, StepError> {
         let server = &self.node(node).server;
-        let argv = [&server.program("pg_ctl"), "status", "-D", &server.directory()];
-        let said = ctx.ask_host(node, self.owner(node, &argv), SHORT).await?;
+        let argv = [
+            &server.program("pg_ctl"),
+            "status",
+            "-D",
+            &server.directory(),
+        ];
+        let said = world.ask_host(node, self.owner(node, &argv), SHORT).await?;
         match said.code {
             Some(0) => Ok(true),
             Some(NOT_RUNNING) => Ok(false),
@@ -131,11 +145,11 @@ impl VipJob {
     }
 
     /// What `pg_controldata` says; an error when its host does not say.
-    pub(super) async fn control(&self, ctx: &Context, node: &Node) -> Result<Control, StepError> {
+    pub(super) async fn control(&self, world: &World, node: &Node) -> Result<Control, StepError> {
         let server = &self.node(node).server;
         let (program, data) = (server.program("pg_controldata"), server.directory());
         let argv = ["env", "LC_ALL=C", &program, "-D", &data];
-        let said = ctx.ask_host(node, self.owner(node, &argv), SHORT).await?;
+        let said = world.ask_host(node, self.owner(node, &argv), SHORT).await?;
         let read = Control::read(&said.stdout).filter(|_| said.code == Some(0));
         read.ok_or_else(|| silent(node, &said))
     }
@@ -151,12 +165,20 @@ impl VipJob {
     pub(super) fn start_action(&self, node: &Node) -> Action {
         let known = self.node(node);
         if let Some(start) = &known.start {
-            return self.root_action(node, start).within(Duration::from_secs(60));
+            return self
+                .root_action(node, start)
+                .within(Duration::from_secs(60));
         }
         let server = &known.server;
         let (program, data) = (server.program("pg_ctl"), server.directory());
         let log = server.data_file("greenlight-start.log");
-        let mut argv = vec![program, "start".to_owned(), "-D".to_owned(), data, "-W".to_owned()];
+        let mut argv = vec![
+            program,
+            "start".to_owned(),
+            "-D".to_owned(),
+            data,
+            "-W".to_owned(),
+        ];
         argv.extend(["-l".to_owned(), log]);
         if let Some(file) = &known.config_file {
             argv.extend(["-o".to_owned(), format!("-c config_file='{file}'")]);
@@ -183,7 +205,7 @@ impl VipJob {
         limit: Duration,
     ) -> Result<(), StepError> {
         let began = Instant::now();
-        while self.is_running(ctx, node).await? {
+        while self.is_running(&ctx.world, node).await? {
             if began.elapsed() > limit {
                 return Err(StepError::TimedOut {
                     what: format!("the server process of {} to end", self.told(node)),
@@ -207,7 +229,7 @@ impl VipJob {
         let what = if standby { "a standby" } else { "a primary" };
         let what = &format!("{} to take sessions as {what}", self.told(node));
         ctx.wait_for(what, SOON * 5, limit, || async {
-            Ok(match self.ask_state(ctx, node).await {
+            Ok(match self.ask_state(&ctx.world, node).await {
                 Ok((_, state)) if state.standby == standby => Ok(state),
                 Ok((_, state)) => Err(Progress::seen(Found::Serving(state).words())),
                 Err(error) => Err(Progress::seen(error.to_string())),
@@ -219,7 +241,9 @@ impl VipJob {
 
 /// A host that gave no usable answer.
 fn silent(node: &Node, said: &CommandOutput) -> StepError {
-    let code = said.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    let code = said
+        .code
+        .map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     StepError::Command(CommandError::Unreachable {
         host: node.to_string(),
         reason: format!("no usable answer ({code}): {}", said.output.trim()),

@@ -10,7 +10,9 @@ use super::rejoin::wait_streaming;
 use super::server::{Found, send};
 use crate::domain::{Node, PgVersion, Sql};
 use crate::profile::{Installer, Upgrade};
-use crate::runbook::{Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{
+    Action, Context, FactKey, Facts, Probe, Step, StepError, StepInfo, StepResult,
+};
 
 /// The version a server ran before this run upgraded it.
 const VERSION_BEFORE: FactKey<PgVersion> = FactKey::new("version_before");
@@ -43,14 +45,32 @@ impl UpgradeStandby {
     fn install(&self, version: PgVersion, package: Option<&str>, down: bool) -> Vec<Action> {
         let major = version.major();
         let wanted = package.map_or_else(|| format!("{version}*"), str::to_owned);
-        let root = |argv: &[&str]| self.job.root_action(&self.node, argv).within(self.job.profile.budgets.upgrade);
+        let root = |argv: &[&str]| {
+            self.job
+                .root_action(&self.node, argv)
+                .within(self.job.profile.budgets.upgrade)
+        };
         match &self.upgrade.by {
             Installer::Debian => {
                 let package = format!("postgresql-{major}={wanted}");
-                let which = if down { "--allow-downgrades" } else { "--only-upgrade" };
+                let which = if down {
+                    "--allow-downgrades"
+                } else {
+                    "--only-upgrade"
+                };
                 let apt = |more: &[&str]| {
-                    let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=a", "apt-get"];
-                    let keep = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
+                    let quiet = [
+                        "env",
+                        "DEBIAN_FRONTEND=noninteractive",
+                        "NEEDRESTART_MODE=a",
+                        "apt-get",
+                    ];
+                    let keep = [
+                        "-o",
+                        "Dpkg::Options::=--force-confdef",
+                        "-o",
+                        "Dpkg::Options::=--force-confold",
+                    ];
                     let install = ["install", "-y", which];
                     root(&[&quiet[..], &install[..], more, &keep[..], &[&package]].concat())
                 };
@@ -72,9 +92,13 @@ impl UpgradeStandby {
                         .replace("{version}", &version.to_string())
                 };
                 let argv = argv.map(|argv| argv.iter().map(fill).collect::<Vec<_>>());
-                argv.map(|argv| self.job.root_action(&self.node, &argv).within(self.job.profile.budgets.upgrade))
-                    .into_iter()
-                    .collect()
+                argv.map(|argv| {
+                    self.job
+                        .root_action(&self.node, &argv)
+                        .within(self.job.profile.budgets.upgrade)
+                })
+                .into_iter()
+                .collect()
             }
         }
     }
@@ -88,7 +112,7 @@ impl UpgradeStandby {
     /// A live primary is never touched: its package would restart it.
     async fn refuse_primary(&self, ctx: &Context) -> Result<(), StepError> {
         let told = self.job.told(&self.node);
-        match self.job.look(ctx, &self.node).await? {
+        match self.job.look(&ctx.world, &self.node).await? {
             Found::Serving(state) if state.standby => Ok(()),
             // Half way through an attempt: what is down and marked comes up as a standby.
             Found::Down(control) if control.state == "shut down in recovery" => Ok(()),
@@ -105,11 +129,15 @@ impl UpgradeStandby {
         let argv = match self.upgrade.by {
             Installer::Debian => {
                 let package = format!("postgresql-{major}");
-                ["dpkg-query", "-W", "-f", "${Version}", &package].map(str::to_owned).to_vec()
+                ["dpkg-query", "-W", "-f", "${Version}", &package]
+                    .map(str::to_owned)
+                    .to_vec()
             }
             Installer::Rhel => {
                 let package = format!("postgresql{major}-server");
-                ["rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", &package].map(str::to_owned).to_vec()
+                ["rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", &package]
+                    .map(str::to_owned)
+                    .to_vec()
             }
             Installer::Command { .. } => return Ok(None),
         };
@@ -118,7 +146,12 @@ impl UpgradeStandby {
     }
 
     /// Sends the commands and sees the server come back as a standby in that version, following.
-    async fn carry_out(&self, ctx: &Context, version: PgVersion, actions: &[Action]) -> Result<(), StepError> {
+    async fn carry_out(
+        &self,
+        ctx: &Context,
+        version: PgVersion,
+        actions: &[Action],
+    ) -> Result<(), StepError> {
         for action in actions {
             ctx.progress(&action.shown().text, None);
             send(ctx, action).await?;
@@ -127,13 +160,13 @@ impl UpgradeStandby {
             }
         }
         // Where a policy kept the package from restarting it, the old version still runs.
-        if let Found::Serving(_) = self.job.look(ctx, &self.node).await?
+        if let Found::Serving(_) = self.job.look(&ctx.world, &self.node).await?
             && self.version(ctx).await? != version
         {
             send(ctx, &self.job.stop_action(&self.node, "fast")).await?;
             self.job.wait_gone(ctx, &self.node, STOP_LIMIT).await?;
         }
-        if let Found::Down(_) = self.job.look(ctx, &self.node).await? {
+        if let Found::Down(_) = self.job.look(&ctx.world, &self.node).await? {
             send(ctx, &self.job.start_action(&self.node)).await?;
         }
         let limit = self.job.profile.budgets.rejoin;
@@ -150,7 +183,11 @@ impl UpgradeStandby {
         wait_streaming(ctx, &self.job, &self.node, limit).await?;
         ctx.proof(
             true,
-            &format!("{} runs {runs} and follows {}", self.job.told(&self.node), other(&self.node)),
+            &format!(
+                "{} runs {runs} and follows {}",
+                self.job.told(&self.node),
+                other(&self.node)
+            ),
         )
     }
 }
@@ -162,10 +199,14 @@ impl Step for UpgradeStandby {
     }
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
-        Ok(match self.job.look(ctx, &self.node).await? {
+        Ok(match self.job.look(&ctx.world, &self.node).await? {
             Found::Serving(_) if self.version(ctx).await? == self.upgrade.version => Probe::Applied,
             Found::Serving(_) => Probe::NotApplied,
-            found => Probe::Partial(format!("{} is {}", self.job.told(&self.node), found.words())),
+            found => Probe::Partial(format!(
+                "{} is {}",
+                self.job.told(&self.node),
+                found.words()
+            )),
         })
     }
 
@@ -183,8 +224,12 @@ impl Step for UpgradeStandby {
             }
         }
         let version = self.upgrade.version;
-        self.carry_out(ctx, version, &self.install(version, None, false)).await?;
-        Ok(StepResult::Done(format!("{} runs {version}", self.job.told(&self.node))))
+        self.carry_out(ctx, version, &self.install(version, None, false))
+            .await?;
+        Ok(StepResult::Done(format!(
+            "{} runs {version}",
+            self.job.told(&self.node)
+        )))
     }
 
     /// Puts the version before it back, on a server that is a standby.
@@ -236,20 +281,27 @@ impl Step for Downgrade {
     fn actions(&self, facts: &Facts) -> Vec<Action> {
         let before = self.before(facts);
         let package: Option<String> = facts.get(&PACKAGE_BEFORE.of(self.0.node.as_str()));
-        before.map_or_else(Vec::new, |before| self.0.install(before, package.as_deref(), true))
+        before.map_or_else(Vec::new, |before| {
+            self.0.install(before, package.as_deref(), true)
+        })
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         let facts = ctx.facts();
         let serving = other(&self.0.node);
         if facts.get(&VERSION_BEFORE.of(serving.as_str())).is_some() {
-            return Ok(StepResult::Skipped(format!("{serving} runs the new version as well")));
+            return Ok(StepResult::Skipped(format!(
+                "{serving} runs the new version as well"
+            )));
         }
         if self.before(&facts).is_none() {
             return Ok(StepResult::Skipped("nothing was upgraded".to_owned()));
         }
         self.0.undo(ctx).await?;
-        Ok(StepResult::Done(format!("{} is as it was", self.0.job.told(&self.0.node))))
+        Ok(StepResult::Done(format!(
+            "{} is as it was",
+            self.0.job.told(&self.0.node)
+        )))
     }
 
     async fn undo(&self, _ctx: &Context) -> Result<(), StepError> {

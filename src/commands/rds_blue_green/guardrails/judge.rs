@@ -1,5 +1,6 @@
+use crate::commands::board::{Sight, stop, warn};
 use crate::domain::{ByteSize, human_bytes, human_duration};
-use crate::event::{Gauges, Light};
+use crate::event::Gauges;
 use crate::profile::BlueGreen;
 
 /// Every guardrail there is.
@@ -62,30 +63,6 @@ pub struct SlotSeen {
     pub room: Option<i64>,
 }
 
-/// Something worth a light.
-#[derive(Debug)]
-pub(super) struct Sight {
-    /// The guardrail.
-    pub id: &'static str,
-    /// Its light.
-    pub light: Light,
-    saw: String,
-    how_on: &'static str,
-}
-
-impl Sight {
-    /// What was seen, what was done, how to go on.
-    pub fn text(&self) -> String {
-        let did = match self.light {
-            Light::Stop => {
-                "Stopped: nothing new is begun, what is under way is broken off, a write pause is taken back."
-            }
-            Light::Warn | Light::Ok => "The run goes on.",
-        };
-        format!("{}. {did} {}", self.saw.trim_end_matches('.'), self.how_on)
-    }
-}
-
 /// Everything that one round shows.
 pub(super) fn all(gauges: &Gauges, seen: &Seen, profile: &BlueGreen) -> Vec<Sight> {
     let mut sights = Vec::new();
@@ -94,22 +71,6 @@ pub(super) fn all(gauges: &Gauges, seen: &Seen, profile: &BlueGreen) -> Vec<Sigh
     judge_sides(seen, &mut sights);
     judge_space(gauges, profile, &mut sights);
     sights
-}
-
-fn warn(id: &'static str, saw: String, how_on: &'static str) -> Sight {
-    Sight {
-        id,
-        light: Light::Warn,
-        saw,
-        how_on,
-    }
-}
-
-fn stop(id: &'static str, saw: String, how_on: &'static str) -> Sight {
-    Sight {
-        light: Light::Stop,
-        ..warn(id, saw, how_on)
-    }
 }
 
 fn judge_slots(seen: &Seen, profile: &BlueGreen, sights: &mut Vec<Sight>) {

@@ -1,5 +1,4 @@
-//! What keeps being asked while a run goes on: pure judges of what was seen, and a board that speaks only when a light
-//! changes. Asks nobody; `gauges` does.
+//! What keeps being asked while a run goes on: pure judges of what was seen, for the board. Asks nobody; `sights` does.
 
 mod go;
 mod growth;
@@ -11,72 +10,36 @@ pub use judge::{IDS, Seen, SlotSeen};
 
 use std::collections::BTreeMap;
 
+use crate::commands::board;
 use crate::engine::Trip;
 use crate::event::{Gauges, Light};
 use crate::profile::BlueGreen;
-use judge::Sight;
 
-/// How many rounds in a row a sight must last before it counts: servers are asked side by side, not at one instant.
-const ROUNDS: u32 = 3;
 /// What one server says of itself is true at once, and a run that is taken up must not go on for seconds.
-const AT_ONCE: &str = "server-replaced";
+const AT_ONCE: &[&str] = &["server-replaced"];
 
-/// The lights, and how long a new sight has lasted.
-#[derive(Debug, Default)]
-pub struct Board {
-    lit: BTreeMap<&'static str, Light>,
-    waiting: BTreeMap<&'static str, u32>,
+/// The board of this procedure.
+#[derive(Debug)]
+pub struct Board(board::Board);
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(board::Board::new(&IDS, AT_ONCE))
+    }
 }
 
 impl Board {
     /// Takes in one round; what changed its light is told, once each time.
     pub fn take(&mut self, gauges: &Gauges, seen: &Seen, profile: &BlueGreen) -> Vec<Trip> {
-        let mut sights: BTreeMap<&'static str, Sight> = BTreeMap::new();
-        for sight in judge::all(gauges, seen, profile) {
-            // Of several sights of one kind the worst speaks.
-            if sight.light == Light::Stop || !sights.contains_key(sight.id) {
-                sights.insert(sight.id, sight);
-            }
-        }
         // A server that does not answer makes nothing well.
         let known = gauges.silent.is_empty();
-        self.waiting.retain(|id, _| sights.contains_key(id));
-        let mut trips = Vec::new();
-        self.lit.retain(|id, _| {
-            let stays = !known || sights.contains_key(id);
-            if !stays {
-                trips.push(Trip {
-                    id: (*id).to_owned(),
-                    light: Light::Ok,
-                    text: "well again".to_owned(),
-                });
-            }
-            stays
-        });
-        for (id, sight) in sights {
-            let rounds = self.waiting.entry(id).or_default();
-            *rounds += 1;
-            if (*rounds < ROUNDS && id != AT_ONCE) || self.lit.get(id) == Some(&sight.light) {
-                continue;
-            }
-            self.lit.insert(id, sight.light);
-            trips.push(Trip {
-                id: id.to_owned(),
-                light: sight.light,
-                text: sight.text(),
-            });
-        }
-        trips
+        self.0.take(judge::all(gauges, seen, profile), known)
     }
 
     /// Every guardrail with its light.
     #[must_use]
     pub fn lights(&self) -> BTreeMap<String, Light> {
-        let light = |id: &&'static str| {
-            let light = self.lit.get(id).copied().unwrap_or(Light::Ok);
-            ((*id).to_owned(), light)
-        };
-        IDS.iter().map(light).collect()
+        self.0.lights()
     }
 }
 
@@ -84,7 +47,8 @@ impl Board {
 mod tests {
     use std::path::Path;
 
-    use super::{Board, IDS, ROUNDS, Seen, SlotSeen};
+    use super::{Board, IDS, Seen, SlotSeen};
+    use crate::commands::board::ROUNDS;
     use crate::event::{Gauges, Light};
     use crate::profile::{BlueGreen, parse};
 

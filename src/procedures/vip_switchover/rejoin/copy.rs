@@ -26,7 +26,8 @@ impl Rejoin {
             format!("--slot={}", job.slot(&self.node)),
             "--no-password".to_owned(),
         ];
-        job.owner_action(&self.node, &argv).within(job.profile.budgets.rejoin)
+        job.owner_action(&self.node, &argv)
+            .within(job.profile.budgets.rejoin)
     }
 
     /// Moves the old data aside and copies the other side. Where a copy was begun and not finished, that is moved aside
@@ -37,7 +38,9 @@ impl Rejoin {
         let (data, mut aside) = (self.job.node(&self.node).server.directory(), self.aside());
         let there = |path: String| {
             let argv = self.job.owner(&self.node, &["test", "-e", &path]);
-            async move { Ok::<_, StepError>(ctx.ask_host(&self.node, argv, SHORT).await?.code == Some(0)) }
+            async move {
+                Ok::<_, StepError>(ctx.ask_host(&self.node, argv, SHORT).await?.code == Some(0))
+            }
         };
         let first = aside.clone();
         let mut more = 1;
@@ -45,12 +48,22 @@ impl Rejoin {
             more += 1;
             aside = format!("{first}-{more}");
         }
-        send(ctx, &self.job.owner_action(&self.node, &["mv", &data, &aside])).await?;
-        ctx.log(&format!("the old data of {told} stands in {aside}: remove it once nobody misses it"));
+        send(
+            ctx,
+            &self.job.owner_action(&self.node, &["mv", &data, &aside]),
+        )
+        .await?;
+        ctx.log(&format!(
+            "the old data of {told} stands in {aside}: remove it once nobody misses it"
+        ));
         ctx.progress(&format!("copying {} to {told}", self.leader()), None);
         send(ctx, &self.copy_action()).await?;
         // What it is called and where it listens is its own; what was its own before the first attempt counts.
-        let own = if there(self.kept()).await? { self.kept() } else { first };
+        let own = if there(self.kept()).await? {
+            self.kept()
+        } else {
+            first
+        };
         self.carry_own(ctx, &own, &data).await
     }
 

@@ -13,7 +13,9 @@ use super::job::{STOPPED_AT, VipJob, other};
 use super::server::{Control, Found, send};
 use crate::domain::{Node, Sql};
 use crate::profile::Mover;
-use crate::runbook::{Action, Context, Facts, Probe, Progress, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{
+    Action, Context, Facts, Probe, Progress, Step, StepError, StepInfo, StepResult,
+};
 
 /// For a server that lacks nothing to be following.
 const CLEAN_LIMIT: Duration = Duration::from_secs(60);
@@ -78,15 +80,18 @@ impl Rejoin {
 
     async fn join(&self, ctx: &Context) -> Result<Way, StepError> {
         let told = self.job.told(&self.node);
-        let control = match self.job.look(ctx, &self.node).await? {
+        let control = match self.job.look(&ctx.world, &self.node).await? {
             Found::Serving(state) if state.standby => {
                 // Somebody started it: the mark had it come up as a standby, and it may need a moment.
-                if wait_streaming(ctx, &self.job, &self.node, CLEAN_LIMIT / 4).await.is_ok() {
+                if wait_streaming(ctx, &self.job, &self.node, CLEAN_LIMIT / 4)
+                    .await
+                    .is_ok()
+                {
                     return Ok(Way::Clean);
                 }
                 ctx.log(&format!("{told} runs and does not follow: it is stopped"));
                 self.stop(ctx).await?;
-                self.job.control(ctx, &self.node).await?
+                self.job.control(&ctx.world, &self.node).await?
             }
             Found::Down(control) => control,
             found => {
@@ -101,7 +106,9 @@ impl Rejoin {
             match self.start(ctx, CLEAN_LIMIT).await {
                 Ok(()) => return Ok(Way::Clean),
                 Err(error @ (StepError::Cancelled | StepError::Journal(_))) => return Err(error),
-                Err(error) => ctx.log(&format!("{told} did not follow after a clean start: {error}")),
+                Err(error) => ctx.log(&format!(
+                    "{told} did not follow after a clean start: {error}"
+                )),
             }
             self.stop_if_running(ctx).await?;
         }
@@ -110,7 +117,9 @@ impl Rejoin {
             match self.start(ctx, CLEAN_LIMIT).await {
                 Ok(()) => return Ok(Way::Rewind),
                 Err(error @ (StepError::Cancelled | StepError::Journal(_))) => return Err(error),
-                Err(error) => ctx.log(&format!("{told} did not follow after it was rewound: {error}")),
+                Err(error) => ctx.log(&format!(
+                    "{told} did not follow after it was rewound: {error}"
+                )),
             }
             self.stop_if_running(ctx).await?;
         }
@@ -120,7 +129,7 @@ impl Rejoin {
     }
 
     async fn stop_if_running(&self, ctx: &Context) -> Result<(), StepError> {
-        if self.job.is_running(ctx, &self.node).await? {
+        if self.job.is_running(&ctx.world, &self.node).await? {
             self.stop(ctx).await?;
         }
         Ok(())
@@ -134,7 +143,7 @@ impl Step for Rejoin {
     }
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
-        let found = self.job.look(ctx, &self.node).await?;
+        let found = self.job.look(&ctx.world, &self.node).await?;
         let told = format!("{} is {}", self.job.told(&self.node), found.words());
         Ok(match found {
             Found::Serving(state) if !state.standby => Probe::Unknown(format!(
@@ -142,7 +151,9 @@ impl Step for Rejoin {
                  server. Stop it, keep its data, then try again: it is rewound or copied anew",
                 self.leader()
             )),
-            Found::Serving(_) if streaming(ctx, &self.job, &self.node).await?.is_ok() => Probe::Applied,
+            Found::Serving(_) if streaming(ctx, &self.job, &self.node).await?.is_ok() => {
+                Probe::Applied
+            }
             Found::Serving(_) | Found::Busy(_) => Probe::Partial(told),
             Found::Down(_) | Found::OutOfReach(_) => Probe::NotApplied,
         })
@@ -150,7 +161,10 @@ impl Step for Rejoin {
 
     /// The cheapest way; the others are shown where they are taken.
     fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        vec![self.job.signal_action(&self.node), self.job.start_action(&self.node)]
+        vec![
+            self.job.signal_action(&self.node),
+            self.job.start_action(&self.node),
+        ]
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
@@ -164,7 +178,11 @@ impl Step for Rejoin {
         let told = self.job.told(&self.node);
         ctx.proof(true, &format!("{told} follows {}: {text}", self.leader()))?;
         let text = format!("{told} follows {}: {text}", self.leader());
-        Ok(if way == Way::Clean { StepResult::Done(text) } else { StepResult::Warning(text) })
+        Ok(if way == Way::Clean {
+            StepResult::Done(text)
+        } else {
+            StepResult::Warning(text)
+        })
     }
 
     /// A standby more does no harm, and one less would.
@@ -181,7 +199,9 @@ pub(super) async fn streaming(
 ) -> Result<Result<i64, String>, StepError> {
     let sql = Sql::new(include_str!("../../../../assets/sql/vip/follower.sql"));
     // Before the run has made its slot, the other side is followed by whatever slot was there.
-    let sql = sql.literal("application", job.application_name(node)).literal("slot", &job.slot(node));
+    let sql = sql
+        .literal("application", job.application_name(node))
+        .literal("slot", &job.slot(node));
     let rows = ctx.read(&job.place(&other(node)), &sql).await?;
     let Some(row) = rows.first() else {
         return Ok(Err("not connected".to_owned()));
@@ -234,7 +254,10 @@ impl JoinAddress {
         let Mover::Keepalived { release, join } = &self.job.profile.address.by else {
             return None;
         };
-        let (release, join) = (self.job.root_action(&self.node, release), self.job.root_action(&self.node, join));
+        let (release, join) = (
+            self.job.root_action(&self.node, release),
+            self.job.root_action(&self.node, join),
+        );
         Some((join, release))
     }
 }
@@ -250,18 +273,23 @@ impl Step for JoinAddress {
     }
 
     fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        self.actions_of().into_iter().map(|(join, release)| join.undone_by([release])).collect()
+        self.actions_of()
+            .into_iter()
+            .map(|(join, release)| join.undone_by([release]))
+            .collect()
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         let Some((join, release)) = self.actions_of() else {
-            return Ok(StepResult::Skipped("keepalived does not own the address".to_owned()));
+            return Ok(StepResult::Skipped(
+                "keepalived does not own the address".to_owned(),
+            ));
         };
         send(ctx, &join).await?;
         let serving = other(&self.node);
         let began = std::time::Instant::now();
         while began.elapsed() < WATCHED {
-            let owners = self.job.owners(ctx).await?;
+            let owners = self.job.owners(&ctx.world, &ctx.facts()).await?;
             if owners.of(&self.node) {
                 send(ctx, &release).await?;
                 return Err(StepError::Stop(format!(

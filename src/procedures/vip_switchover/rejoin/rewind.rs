@@ -16,17 +16,30 @@ pub(super) const OWN_FILES: [&str; 4] = [
 impl Rejoin {
     /// Where what is the server's own is kept meanwhile.
     pub(super) fn kept(&self) -> String {
-        format!("{}.greenlight-{}-own", self.job.node(&self.node).server.directory(), self.job.run)
+        format!(
+            "{}.greenlight-{}-own",
+            self.job.node(&self.node).server.directory(),
+            self.job.run
+        )
     }
 
     /// Copies the server's own files from one folder to another, those that are there.
-    pub(super) async fn carry_own(&self, ctx: &Context, from: &str, to: &str) -> Result<(), StepError> {
+    pub(super) async fn carry_own(
+        &self,
+        ctx: &Context,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StepError> {
         for file in OWN_FILES {
             let path = format!("{from}/{file}");
             let there = self.job.owner(&self.node, &["test", "-e", &path]);
-            let there = ctx.ask_host(&self.node, there, super::super::job::SHORT).await?;
+            let there = ctx
+                .ask_host(&self.node, there, super::super::job::SHORT)
+                .await?;
             if there.code == Some(0) {
-                let copy = self.job.owner_action(&self.node, &["cp", "-p", &path, &format!("{to}/{file}")]);
+                let copy = self
+                    .job
+                    .owner_action(&self.node, &["cp", "-p", &path, &format!("{to}/{file}")]);
                 send(ctx, &copy).await?;
             }
         }
@@ -36,8 +49,15 @@ impl Rejoin {
     fn rewind_action(&self, dry: bool) -> Action {
         let job = &self.job;
         let server = &job.node(&self.node).server;
-        let role = job.profile.replication.rewind_role.as_ref().unwrap_or(&job.profile.connection.user);
-        let source = job.conninfo(&self.node, &self.leader(), role).with("dbname", &job.profile.database);
+        let role = job
+            .profile
+            .replication
+            .rewind_role
+            .as_ref()
+            .unwrap_or(&job.profile.connection.user);
+        let source = job
+            .conninfo(&self.node, &self.leader(), role)
+            .with("dbname", &job.profile.database);
         let mut argv = vec![
             server.program("pg_rewind"),
             format!("--target-pgdata={}", server.directory()),
@@ -49,19 +69,27 @@ impl Rejoin {
         if dry {
             argv.push("--dry-run".to_owned());
         }
-        job.owner_action(&self.node, &argv).within(job.profile.budgets.rejoin)
+        job.owner_action(&self.node, &argv)
+            .within(job.profile.budgets.rejoin)
     }
 
     /// Crash recovery without a server that anybody could connect to.
     fn recover_action(&self) -> Action {
         let known = self.job.node(&self.node);
         let server = &known.server;
-        let mut argv = vec![server.program("postgres"), "--single".to_owned(), "-D".to_owned(), server.directory()];
+        let mut argv = vec![
+            server.program("postgres"),
+            "--single".to_owned(),
+            "-D".to_owned(),
+            server.directory(),
+        ];
         if let Some(file) = &known.config_file {
             argv.extend(["-c".to_owned(), format!("config_file={file}")]);
         }
         argv.push("template1".to_owned());
-        self.job.owner_action(&self.node, &argv).within(self.job.profile.budgets.rejoin)
+        self.job
+            .owner_action(&self.node, &argv)
+            .within(self.job.profile.budgets.rejoin)
     }
 
     /// Rewinds it; false where `pg_rewind` says beforehand that it cannot. Nothing is lost by asking: it is asked with
@@ -69,16 +97,22 @@ impl Rejoin {
     pub(super) async fn rewind(&self, ctx: &Context) -> Result<bool, StepError> {
         let told = self.job.told(&self.node);
         // Otherwise pg_rewind reads the timeline from before the promotion, and finds nothing to do.
-        ctx.send(&checkpoint_action(&self.job, &self.leader())).await?;
-        let control = self.job.control(ctx, &self.node).await?;
+        ctx.send(&checkpoint_action(&self.job, &self.leader()))
+            .await?;
+        let control = self.job.control(&ctx.world, &self.node).await?;
         if !control.state.starts_with("shut down") {
-            ctx.progress(&format!("{told} was not shut down cleanly: it recovers by itself first"), None);
+            ctx.progress(
+                &format!("{told} was not shut down cleanly: it recovers by itself first"),
+                None,
+            );
             // A server in single-user mode refuses to be a standby.
             send(ctx, &self.job.unsignal_action(&self.node)).await?;
             let recovered = send(ctx, &self.recover_action()).await;
             send(ctx, &self.job.signal_action(&self.node)).await?;
             if let Err(error) = recovered {
-                ctx.log(&format!("{told} cannot be rewound, for it cannot recover: {error}"));
+                ctx.log(&format!(
+                    "{told} cannot be rewound, for it cannot recover: {error}"
+                ));
                 return Ok(false);
             }
         }
@@ -86,18 +120,29 @@ impl Rejoin {
         if let Reply::Command(output) = ctx.send(&dry).await?
             && output.code != Some(0)
         {
-            ctx.log(&format!("{told} cannot be rewound: {}", output.output.trim()));
+            ctx.log(&format!(
+                "{told} cannot be rewound: {}",
+                output.output.trim()
+            ));
             return Ok(false);
         }
         let kept = self.kept();
-        send(ctx, &self.job.owner_action(&self.node, &["mkdir", "-p", "-m", "700", &kept])).await?;
+        send(
+            ctx,
+            &self
+                .job
+                .owner_action(&self.node, &["mkdir", "-p", "-m", "700", &kept]),
+        )
+        .await?;
         let data = self.job.node(&self.node).server.directory();
         self.carry_own(ctx, &data, &kept).await?;
         ctx.progress(&format!("rewinding {told}"), None);
         let rewound = send(ctx, &self.rewind_action(false)).await;
         self.carry_own(ctx, &kept, &data).await?;
         if let Err(error) = rewound {
-            ctx.log(&format!("{told} could not be rewound, so it is copied anew: {error}"));
+            ctx.log(&format!(
+                "{told} could not be rewound, so it is copied anew: {error}"
+            ));
             return Ok(false);
         }
         Ok(true)

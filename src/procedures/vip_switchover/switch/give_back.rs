@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::pause::Pause;
 use super::Switch;
+use super::pause::Pause;
 use crate::domain::Node;
 use crate::procedures::vip_switchover::job::STOPPED_AT;
 use crate::procedures::vip_switchover::server::{Found, rescue};
@@ -37,7 +37,11 @@ impl Switch {
             }
         }
         pause.ended(true)?;
-        if ctx.facts().get(&STOPPED_AT.of(self.from.as_str())).is_some() {
+        if ctx
+            .facts()
+            .get(&STOPPED_AT.of(self.from.as_str()))
+            .is_some()
+        {
             ctx.forget(&STOPPED_AT.of(self.from.as_str()))?;
         }
         if matches!(why, StepError::Journal(_)) {
@@ -82,7 +86,7 @@ impl Switch {
 
     /// One look and what follows from it; true once the old side serves.
     async fn try_back(&self, ctx: &Context, began: Instant) -> Result<bool, StepError> {
-        match self.job.look(ctx, &self.from).await? {
+        match self.job.look(&ctx.world, &self.from).await? {
             Found::Serving(state) if !state.standby => {
                 rescue(ctx, &self.job.unsignal_action(&self.from)).await?;
                 Ok(true)
@@ -97,9 +101,14 @@ impl Switch {
             Found::Busy(reason) => {
                 let starts = reason.contains("starting up") || reason.contains("not yet accepting");
                 if !starts && began.elapsed() > PATIENCE {
-                    ctx.log(&format!("{} neither stops nor serves: it is ended at once", self.from));
+                    ctx.log(&format!(
+                        "{} neither stops nor serves: it is ended at once",
+                        self.from
+                    ));
                     // It may have ended by itself meanwhile.
-                    let _ = ctx.rescue(&self.job.stop_action(&self.from, "immediate")).await;
+                    let _ = ctx
+                        .rescue(&self.job.stop_action(&self.from, "immediate"))
+                        .await;
                     self.job.wait_gone(ctx, &self.from, PATIENCE).await?;
                 }
                 Ok(false)
@@ -108,7 +117,9 @@ impl Switch {
                 self.refuse_two(ctx, &self.to).await?;
                 rescue(ctx, &self.job.unsignal_action(&self.from)).await?;
                 rescue(ctx, &self.job.start_action(&self.from)).await?;
-                self.job.wait_serving(ctx, &self.from, false, INSIST_FOR).await?;
+                self.job
+                    .wait_serving(ctx, &self.from, false, INSIST_FOR)
+                    .await?;
                 Ok(true)
             }
             Found::OutOfReach(reason) => {
@@ -124,7 +135,7 @@ impl Switch {
 
     /// An error when the other side takes writes: a second primary is never started.
     async fn refuse_two(&self, ctx: &Context, to: &Node) -> Result<(), StepError> {
-        let found = self.job.look(ctx, to).await?;
+        let found = self.job.look(&ctx.world, to).await?;
         if found.is_primary() {
             return Err(StepError::Stop(format!(
                 "{} is {}: starting {} beside it would make two primaries",

@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::pause::Pause;
 use super::job::{FENCED, PASSED, STOPPED_AT, SYSTEM, TIMELINE, VipJob, other};
 use super::prepare::checkpoint_action;
 use super::server::Found;
 use crate::domain::{Lsn, Node, Sql};
-use crate::runbook::{Action, Context, Facts, PauseEvent, Probe, Progress, Step, StepError, StepInfo, StepResult};
+use crate::runbook::{
+    Action, Context, Facts, PauseEvent, Probe, Progress, Step, StepError, StepInfo, StepResult,
+};
 
 /// How long lag is waited for to become as small as it gets before the pause begins.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -68,7 +69,7 @@ impl Switch {
 
     /// Opens sessions, has little left to write at the stop, and waits for the other side to be close behind.
     async fn warm_up(&self, ctx: &Context) -> Result<(), StepError> {
-        let owners = self.job.owners(ctx).await?;
+        let owners = self.job.owners(&ctx.world, &ctx.facts()).await?;
         if !owners.only(&self.from) {
             return Err(StepError::Stop(format!(
                 "the address is {}, not on {} alone. Nothing was stopped.",
@@ -81,11 +82,20 @@ impl Switch {
             ctx.send(&checkpoint_action(&self.job, node)).await?;
         }
         let most = self.job.profile.budgets.lag_to_enter.0.min(1 << 20);
-        ctx.wait_for("the standby to be close behind", Duration::from_millis(5), SETTLE, || async {
-            let behind = self.behind(ctx).await?;
-            let near = u64::try_from(behind).unwrap_or(0) <= most;
-            Ok(if near { Ok(()) } else { Err(Progress::seen(format!("{behind} bytes behind"))) })
-        })
+        ctx.wait_for(
+            "the standby to be close behind",
+            Duration::from_millis(5),
+            SETTLE,
+            || async {
+                let behind = self.behind(ctx).await?;
+                let near = u64::try_from(behind).unwrap_or(0) <= most;
+                Ok(if near {
+                    Ok(())
+                } else {
+                    Err(Progress::seen(format!("{behind} bytes behind")))
+                })
+            },
+        )
         .await
     }
 
@@ -107,7 +117,10 @@ impl Switch {
     /// What both sides and the address are, as one answer. Two primaries, another primary than recorded, a changed
     /// timeline, an address in the wrong place: a human looks.
     async fn judge(&self, ctx: &Context) -> Result<Probe, StepError> {
-        let (from, to) = (self.job.look(ctx, &self.from).await?, self.job.look(ctx, &self.to).await?);
+        let (from, to) = (
+            self.job.look(&ctx.world, &self.from).await?,
+            self.job.look(&ctx.world, &self.to).await?,
+        );
         let seen = format!(
             "{} is {}, {} is {}",
             self.job.told(&self.from),
@@ -115,25 +128,36 @@ impl Switch {
             self.job.told(&self.to),
             to.words()
         );
-        let unknown = |why: &str| Ok(Probe::Unknown(format!("{why}: {seen}. Nothing was changed just now.")));
+        let unknown = |why: &str| {
+            Ok(Probe::Unknown(format!(
+                "{why}: {seen}. Nothing was changed just now."
+            )))
+        };
         if from.is_primary() && to.is_primary() {
-            return unknown("TWO PRIMARIES. Stop one of them before anything else, and keep its data");
+            return unknown(
+                "TWO PRIMARIES. Stop one of them before anything else, and keep its data",
+            );
         }
         let facts = ctx.facts();
         for (node, found) in [(&self.from, &from), (&self.to, &to)] {
             let Found::Serving(state) = found else {
                 continue;
             };
-            if facts.get(&SYSTEM).is_some_and(|system: String| system != state.system) {
+            if facts
+                .get(&SYSTEM)
+                .is_some_and(|system: String| system != state.system)
+            {
                 return unknown(&format!("{node} is another server than it was"));
             }
             let recorded = facts.get(&TIMELINE.of(node.as_str()));
             if !state.standby && recorded.is_some_and(|timeline| timeline != state.timeline) {
-                return unknown(&format!("{node} is on another timeline than the run knows of"));
+                return unknown(&format!(
+                    "{node} is on another timeline than the run knows of"
+                ));
             }
         }
         if self.has_passed(&facts) {
-            return Ok(self.judge_passed(ctx, &from, &to, &seen).await?);
+            return self.judge_passed(ctx, &from, &to, &seen).await;
         }
         if to.is_primary() {
             return unknown(&format!("{} was promoted, and not by this run", self.to));
@@ -141,7 +165,7 @@ impl Switch {
         match from {
             _ if self.is_fenced(&facts) => Ok(Probe::NotApplied),
             Found::Serving(state) if !state.standby => {
-                let owners = self.job.owners(ctx).await?;
+                let owners = self.job.owners(&ctx.world, &ctx.facts()).await?;
                 if owners.only(&self.from) {
                     self.judge_untouched(ctx).await
                 } else {
@@ -187,22 +211,28 @@ impl Switch {
             )));
         }
         if !to.is_primary() {
-            return Ok(Probe::Partial(format!("past the point of no return: {seen}")));
+            return Ok(Probe::Partial(format!(
+                "past the point of no return: {seen}"
+            )));
         }
         let owners = if self.is_fenced(&ctx.facts()) {
-            let owns = self.job.holds(ctx, &self.to).await?;
+            let owns = self.job.holds(&ctx.world, &self.to).await?;
             return Ok(if owns {
                 Probe::Applied
             } else {
                 Probe::Partial("the address is not there yet".to_owned())
             });
         } else {
-            self.job.owners(ctx).await?
+            self.job.owners(&ctx.world, &ctx.facts()).await?
         };
         Ok(if owners.only(&self.to) {
             Probe::Applied
         } else {
-            Probe::Partial(format!("{} is promoted, the address is {}", self.to, owners.words()))
+            Probe::Partial(format!(
+                "{} is promoted, the address is {}",
+                self.to,
+                owners.words()
+            ))
         })
     }
 }
@@ -266,7 +296,11 @@ impl Step for Switch {
             )));
         }
         self.take_back(ctx).await?;
-        if ctx.facts().get(&STOPPED_AT.of(self.from.as_str())).is_some() {
+        if ctx
+            .facts()
+            .get(&STOPPED_AT.of(self.from.as_str()))
+            .is_some()
+        {
             ctx.forget(&STOPPED_AT.of(self.from.as_str()))?;
         }
         Ok(())

@@ -47,7 +47,10 @@ impl Pause<'_> {
     }
 
     pub(super) fn overrun(&self, what: &str) -> StepError {
-        StepError::Stop(format!("the write pause went over its budget of {:?}: {what}", self.budget))
+        StepError::Stop(format!(
+            "the write pause went over its budget of {:?}: {what}",
+            self.budget
+        ))
     }
 
     /// Runs a sub-step within `limit`, and within what is left of the budget, and tells how it went.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::pause::{ADDRESS, LOOK, PROMOTE, Pause};
 use super::Switch;
+use super::pause::{ADDRESS, LOOK, PROMOTE, Pause};
 use crate::domain::Sql;
 use crate::procedures::vip_switchover::job::TIMELINE;
 use crate::procedures::vip_switchover::server::{Found, SOON, is_away, rescue};
@@ -12,7 +12,10 @@ use crate::runbook::{Action, Context, PauseEvent, StepError, StepResult};
 impl Switch {
     /// Promotes without waiting: the server itself would look every 100 ms.
     pub(super) fn promote_action(&self) -> Action {
-        Action::sql(&self.job.place(&self.to), Sql::new("SELECT pg_promote(false)"))
+        Action::sql(
+            &self.job.place(&self.to),
+            Sql::new("SELECT pg_promote(false)"),
+        )
     }
 
     /// A record of our own, committed: the proof that the new side takes writes. It waits for no other server.
@@ -24,7 +27,12 @@ impl Switch {
     }
 
     /// Everything after the point of no return; `resumed` where a process before this one crossed it. Done again it completes what a dead process began.
-    pub(super) async fn complete(&self, ctx: &Context, pause: &Pause<'_>, resumed: bool) -> Result<StepResult, StepError> {
+    pub(super) async fn complete(
+        &self,
+        ctx: &Context,
+        pause: &Pause<'_>,
+        resumed: bool,
+    ) -> Result<StepResult, StepError> {
         // Shown as crossed also where a process before this one crossed it.
         let _ = ctx.pause(PauseEvent::PointOfNoReturn);
         let fenced = self.is_fenced(&ctx.facts());
@@ -36,11 +44,19 @@ impl Switch {
                 to = self.job.told(&self.to),
             ))
         };
-        pause.final_part(PROMOTE, self.promote(ctx, resumed && !fenced)).await.map_err(forward)?;
+        pause
+            .final_part(PROMOTE, self.promote(ctx, resumed && !fenced))
+            .await
+            .map_err(forward)?;
         let moved = self.job.move_address(ctx, &self.to, fenced);
         let moved = async { moved.await.map(|(text, arping)| (arping, text)) };
         let arping = pause.final_part(ADDRESS, moved).await.map_err(forward)?;
-        let look = async { self.job.seen_behind(ctx, &self.to).await.map(|text| (text.clone(), text)) };
+        let look = async {
+            self.job
+                .seen_behind(ctx, &self.to)
+                .await
+                .map(|text| (text.clone(), text))
+        };
         let seen = pause.final_part(LOOK, look).await;
         let _ = pause.ended(false);
         let took = pause.began.elapsed();
@@ -105,7 +121,10 @@ impl Switch {
         let timeline = self.timeline(ctx).await?;
         // Nothing stops here for a line that cannot be journalled.
         let _ = ctx.learn(&TIMELINE.of(self.to.as_str()), &timeline);
-        let text = format!("{} is a primary on timeline {timeline} and took a write", self.job.told(&self.to));
+        let text = format!(
+            "{} is a primary on timeline {timeline} and took a write",
+            self.job.told(&self.to)
+        );
         let _ = ctx.proof(true, &text);
         Ok(((), format!("timeline {timeline}, took a write")))
     }
@@ -119,9 +138,11 @@ impl Switch {
     /// Where a process before this one passed the point of no return, the old side is looked at again: it must be down,
     /// or a standby.
     async fn keep_down(&self, ctx: &Context) -> Result<(), StepError> {
-        match self.job.look(ctx, &self.from).await? {
+        match self.job.look(&ctx.world, &self.from).await? {
             Found::Serving(state) if state.standby => Ok(()),
-            Found::Down(_) => rescue(ctx, &self.job.signal_action(&self.from)).await.map(drop),
+            Found::Down(_) => rescue(ctx, &self.job.signal_action(&self.from))
+                .await
+                .map(drop),
             found => Err(StepError::Stop(format!(
                 "{} is {}, so {} is not promoted",
                 self.job.told(&self.from),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::pause::{Pause, STOP, VERIFY};
 use super::Switch;
+use super::pause::{Pause, STOP, VERIFY};
 use crate::domain::{Lsn, Sql};
 use crate::procedures::vip_switchover::job::STOPPED_AT;
 use crate::procedures::vip_switchover::server::{Control, Found, SOON, came_through};
@@ -25,7 +25,9 @@ impl Switch {
     pub(super) async fn close(&self, ctx: &Context, pause: &Pause<'_>) -> Result<(), StepError> {
         let limit = self.job.profile.budgets.stop;
         let stopped = pause.part(STOP, limit, self.stop(ctx)).await?;
-        pause.part(VERIFY, Duration::MAX, self.verify(ctx, &stopped)).await?;
+        pause
+            .part(VERIFY, Duration::MAX, self.verify(ctx, &stopped))
+            .await?;
         ctx.learn(&STOPPED_AT.of(self.from.as_str()), &stopped.checkpoint)
     }
 
@@ -56,11 +58,14 @@ impl Switch {
             if ctx.is_cancelled() {
                 return Err(StepError::Cancelled);
             }
-            let control = self.job.control(ctx, &self.from).await?;
-            if control.is_clean() && !self.job.is_running(ctx, &self.from).await? {
+            let control = self.job.control(&ctx.world, &self.from).await?;
+            if control.is_clean() && !self.job.is_running(&ctx.world, &self.from).await? {
                 return Ok(control);
             }
-            if !control.is_clean() && control.state != "in production" && control.state != "shutting down" {
+            if !control.is_clean()
+                && control.state != "in production"
+                && control.state != "shutting down"
+            {
                 return Err(self.unclean(ctx, &control)?);
             }
             tokio::time::sleep(SOON).await;
@@ -68,7 +73,11 @@ impl Switch {
     }
 
     fn unclean(&self, ctx: &Context, control: &Control) -> Result<StepError, StepError> {
-        let text = format!("{} did not stop as a primary does: it is {:?}", self.job.told(&self.from), control.state);
+        let text = format!(
+            "{} did not stop as a primary does: it is {:?}",
+            self.job.told(&self.from),
+            control.state
+        );
         ctx.proof(false, &text)?;
         Ok(StepError::Stop(text))
     }
@@ -95,9 +104,13 @@ impl Switch {
     }
 
     /// Where the old host was fenced: it must still be out of reach, and what the other side has received is replayed.
-    pub(super) async fn close_fenced(&self, ctx: &Context, pause: &Pause<'_>) -> Result<(), StepError> {
+    pub(super) async fn close_fenced(
+        &self,
+        ctx: &Context,
+        pause: &Pause<'_>,
+    ) -> Result<(), StepError> {
         let dead = async {
-            match self.job.look(ctx, &self.from).await? {
+            match self.job.look(&ctx.world, &self.from).await? {
                 Found::OutOfReach(_) => Ok(((), format!("{} is fenced", self.from))),
                 found => Err(StepError::Stop(format!(
                     "{} was fenced and can be reached again: it is {}. Nothing was promoted. Park the run and resume it.",
