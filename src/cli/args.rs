@@ -208,6 +208,10 @@ pub struct RehearseArgs {
     #[arg(long = "pg-bin", value_name = "DIR")]
     pub pg_bin: Vec<PathBuf>,
 
+    /// Use loopback addresses even where network namespaces are allowed (vip-switchover)
+    #[arg(long)]
+    pub loopback: bool,
+
     /// Colours
     #[arg(long, value_enum, env = "GREENLIGHT_THEME", default_value_t)]
     pub theme: ThemeName,
@@ -223,7 +227,7 @@ pub struct LabArgs {
 /// What to do with a lab.
 #[derive(Debug, Clone, Subcommand)]
 pub enum LabCommand {
-    /// Start a lab: real servers, an RDS stand-in, a profile for them
+    /// Start a lab: real servers and a profile for them
     Up(LabUp),
     /// End a lab and remove it
     Down(LabDown),
@@ -235,6 +239,12 @@ pub enum LabCommand {
     /// The lab profile's redirect hook
     #[command(hide = true)]
     Redirect(LabRedirect),
+    /// The lab profile's reconnect hook
+    #[command(hide = true)]
+    Switched(LabSwitched),
+    /// The stand-in for a package step
+    #[command(hide = true)]
+    Minor(LabMinor),
 }
 
 /// `greenlight lab up [PROCEDURE] --dir DIR`
@@ -252,13 +262,17 @@ pub struct LabUp {
     #[arg(long, value_name = "N")]
     pub load: Option<usize>,
 
-    /// BLUE's major version
+    /// BLUE's major version (rds-blue-green)
     #[arg(long, value_name = "MAJOR", default_value_t = 15)]
     pub from: u32,
 
-    /// GREEN's major version
+    /// GREEN's major version (rds-blue-green)
     #[arg(long, value_name = "MAJOR", default_value_t = 17)]
     pub to: u32,
+
+    /// Use loopback addresses even where network namespaces are allowed (vip-switchover)
+    #[arg(long)]
+    pub loopback: bool,
 
     /// PostgreSQL installations to use (bin folders; repeatable), beside those found on the machine
     #[arg(long = "pg-bin", value_name = "DIR")]
@@ -309,6 +323,29 @@ pub struct LabRedirect {
 
     /// Its port
     pub port: u16,
+}
+
+/// `greenlight lab switched --dir DIR`
+#[derive(Debug, Clone, Args)]
+pub struct LabSwitched {
+    /// The lab's folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `greenlight lab minor --dir DIR NODE VERSION`
+#[derive(Debug, Clone, Args)]
+pub struct LabMinor {
+    /// The lab's folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// The server
+    pub node: String,
+
+    /// The version whose programs it is to have
+    #[arg(id = "minor", value_name = "VERSION")]
+    pub version: String,
 }
 
 /// `greenlight runs`

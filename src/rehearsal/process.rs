@@ -25,6 +25,17 @@ pub fn runs_in(pid: u32, dir: &Path) -> bool {
     !zombie && std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir)
 }
 
+/// True while the process lives and works in this folder or in one below it.
+pub fn works_below(pid: u32, dir: &Path) -> bool {
+    let zombie = stat_fields(pid).is_none_or(|f| f.first().is_some_and(|state| state == "Z"));
+    !zombie && std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+}
+
+/// True when the process is one of a PostgreSQL server.
+pub fn is_postgres(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "postgres")
+}
+
 /// The ids of the processes whose parent is `pid`.
 pub fn children_of(pid: u32) -> Vec<u32> {
     let parent = pid.to_string();
@@ -95,6 +106,21 @@ impl RunAs {
         if let Self(Some((uid, gid))) = self {
             command.uid(uid).gid(gid);
         }
+    }
+
+    /// The words before a command that this user is to run; none when that is who runs them anyway.
+    pub fn words(self) -> Vec<String> {
+        let Self(Some((uid, gid))) = self else {
+            return Vec::new();
+        };
+        vec![
+            "setpriv".to_owned(),
+            format!("--reuid={uid}"),
+            format!("--regid={gid}"),
+            "--clear-groups".to_owned(),
+            "--reset-env".to_owned(),
+            "--".to_owned(),
+        ]
     }
 
     /// Gives a file or folder to this user.

@@ -7,6 +7,7 @@ mod statement;
 pub use builder::ClusterBuilder;
 pub(super) use builder::write_private;
 pub use frozen::Frozen;
+pub use statement::Console;
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,13 +1,18 @@
 //! The files of a lab's folder, and what stands in them.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::rehearsal::cluster::write_private;
 use crate::rehearsal::load::now;
 use crate::rehearsal::{RehearsalError, process};
+
+/// How long after a switch a gap still counts as part of it.
+const AROUND: Duration = Duration::from_secs(1);
 
 /// What a lab says of itself, in `lab.json`. The file also marks the folder as a lab's, which may be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +21,9 @@ pub struct Card {
     pub pid: u32,
     /// When that process started: with the id, this names it for good.
     pub start_ticks: u64,
+    /// Its network of namespaces, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// Empty until the lab is up.
     pub up: Option<Up>,
 }
@@ -51,6 +59,7 @@ impl Card {
         Self {
             pid,
             start_ticks: process::start_ticks(pid).unwrap_or_default(),
+            network: None,
             up: None,
         }
     }
@@ -80,6 +89,12 @@ impl Card {
 #[must_use]
 pub fn load(dir: &Path) -> PathBuf {
     dir.join("load")
+}
+
+/// The folder of each server that runs in the folder itself: whatever works in there is the lab's.
+#[must_use]
+pub fn servers(dir: &Path) -> PathBuf {
+    dir.join("servers")
 }
 
 /// The passfile of the lab.
@@ -125,21 +140,36 @@ pub fn redirect(dir: &Path, host: &str, port: u16) -> Result<(), RehearsalError>
             endpoint(dir).display()
         )));
     };
+    note_switch(dir, Duration::ZERO)?;
+    write_endpoint(dir, &format!("{user}@{host}:{port}/{database}"))
+}
+
+/// Notes that applications are being pointed elsewhere now; where that is only told afterwards, `since` says how long
+/// before now the pause may have begun.
+pub fn note_switch(dir: &Path, since: Duration) -> Result<(), RehearsalError> {
     let path = dir.join("switches");
     let mut switches = std::fs::File::options()
         .create(true)
         .append(true)
         .open(&path)
         .map_err(RehearsalError::io("open", &path))?;
-    writeln!(switches, "{}", now()).map_err(RehearsalError::io("write", &path))?;
-    write_endpoint(dir, &format!("{user}@{host}:{port}/{database}"))
+    let (now, micros) = (now(), |time: Duration| {
+        u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    });
+    let (from, to) = (now.saturating_sub(micros(since)), now + micros(AROUND));
+    writeln!(switches, "{from} {to}").map_err(RehearsalError::io("write", &path))
 }
 
-/// When applications were pointed elsewhere: microseconds since 1970, in order.
+/// The times around each switch, in microseconds since 1970, in order: a gap that reaches into one of them is part of
+/// that switch.
 #[must_use]
-pub fn read_switches(dir: &Path) -> Vec<u64> {
+pub fn read_switches(dir: &Path) -> Vec<Range<u64>> {
     let text = std::fs::read_to_string(dir.join("switches")).unwrap_or_default();
-    text.lines().filter_map(|line| line.parse().ok()).collect()
+    let range = |line: &str| {
+        let (from, to) = line.split_once(' ')?;
+        Some(from.parse().ok()?..to.parse().ok()?)
+    };
+    text.lines().filter_map(range).collect()
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), RehearsalError> {

@@ -1,22 +1,23 @@
 //! The lab: BLUE with a sample shop, an RDS stand-in that can make GREEN of it, a profile, an endpoint file.
 
 pub mod files;
+pub(super) mod folder;
 mod password;
 mod profile;
 pub mod registry;
+pub(super) mod shop;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::cluster::write_private;
 use super::rds::{Settings, StandIn};
-use super::url::{hex, url};
-use super::{Cluster, Disposable, Load, LoadOptions, RehearsalError, fetch};
-use crate::domain::Sql;
+use super::url::url;
+use super::{Disposable, Load, LoadOptions, RehearsalError, fetch};
 use files::{Card, LabNode, Up};
+use shop::Passwords;
 
 /// BLUE's instance identifier.
 pub const BLUE: &str = "shop-blue";
@@ -29,12 +30,6 @@ pub const MASTER: &str = "lab_admin";
 /// The role that subscriptions connect as. The tool makes it; its password stands in the passfile.
 pub const REPLICATION_ROLE: &str = "greenlight_replication";
 
-/// What a writer waits between two transactions, so that two cores have something left for the upgrade.
-const WRITER_PAUSE: Duration = Duration::from_millis(2);
-
-/// Who may log in to the shop.
-const APPLICATIONS: [&str; 3] = ["shop_app", "shop_report", "App-Three"];
-
 /// What a lab is made of.
 #[derive(Debug, Clone)]
 pub struct LabOptions {
@@ -46,8 +41,10 @@ pub struct LabOptions {
     pub majors: (u32, u32),
     /// How long each passing state of RDS stands at least.
     pub pace: Duration,
-    /// The `greenlight` program, which the profile's redirect hook calls.
+    /// The `greenlight` program, which the profile's hooks call.
     pub program: PathBuf,
+    /// Loopback addresses even where network namespaces are allowed.
+    pub loopback: bool,
 }
 
 /// A lab that is up. Dropped, its servers end; `down` removes the folder as well.
@@ -65,6 +62,7 @@ impl LabOptions {
             pg_bin: Vec::new(),
             majors: (15, 17),
             pace: Duration::from_millis(250),
+            loopback: false,
             program: std::env::current_exe()
                 .map_err(RehearsalError::io("find", Path::new("this program")))?,
         })
@@ -79,8 +77,7 @@ impl Lab {
         say: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, RehearsalError> {
         registry::clean_up(say).await?;
-        let dir = claim(&options.dir)?;
-        let folder = Folder(Some(dir.clone()));
+        let (dir, folder) = folder::claim(&options.dir)?;
         let lab = Self::build(options, &dir, say).await?;
         folder.keep();
         Ok(lab)
@@ -108,12 +105,7 @@ impl Lab {
         .await?;
         say(&format!("starting BLUE, PostgreSQL {}", old.version));
         let blue = stand_in.instance_builder(BLUE, &old)?.start().await?;
-        say("filling the shop");
-        let extension = [&old, &new].iter().all(|i| i.has_extension("pg_trgm"));
-        if !extension {
-            say("the shop goes without pg_trgm: not all of these builds hold it");
-        }
-        fill(&blue, &passwords, extension).await?;
+        shop::fill(&blue.console(), &passwords, &[&old, &new], say).await?;
         let address = ("127.0.0.1", blue.port());
         let application = url(
             "shop_app",
@@ -157,134 +149,11 @@ impl Disposable for Lab {
     }
 
     fn load(&self, writers: usize) -> Result<Load, RehearsalError> {
-        Load::start(&LoadOptions {
-            dir: self.up.dir.clone(),
-            writers,
-            databases: DATABASES.map(str::to_owned).to_vec(),
-            pause: WRITER_PAUSE,
-        })
+        Load::start(LoadOptions::usual(&self.up.dir, writers))
     }
 
     async fn down(self: Box<Self>) -> Result<(), RehearsalError> {
         self.stand_in.stop().await;
         registry::remove(&self.up.dir).await
     }
-}
-
-/// Takes the folder for this lab, or refuses: it must be missing, empty, or left by a lab whose process is gone.
-fn claim(dir: &Path) -> Result<PathBuf, RehearsalError> {
-    std::fs::create_dir_all(dir).map_err(RehearsalError::io("create", dir))?;
-    let dir = dir
-        .canonicalize()
-        .map_err(RehearsalError::io("find", dir))?;
-    let mut entries = std::fs::read_dir(&dir).map_err(RehearsalError::io("read", &dir))?;
-    if entries.next().is_some() {
-        let what = match Card::read(&dir) {
-            Some(card) if card.is_alive() => {
-                "holds a lab that is up: end it with `greenlight lab down`"
-            }
-            Some(_) => "holds the rest of a lab: remove it with `greenlight lab down`",
-            None => "is not empty, and what is in it is not a lab's: choose another folder",
-        };
-        return Err(RehearsalError::Unusable(format!(
-            "{} {what}",
-            dir.display()
-        )));
-    }
-    Card::mine().write(&dir)?;
-    registry::enter(&dir)?;
-    Ok(dir)
-}
-
-/// Removes the folder unless it is to be kept. It is declared before what runs in it, and so dropped after.
-struct Folder(Option<PathBuf>);
-
-impl Folder {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Some(dir) = &self.0 {
-            let _ = std::fs::remove_dir_all(dir);
-            registry::leave(dir);
-        }
-    }
-}
-
-struct Passwords {
-    master: SecretString,
-    application: SecretString,
-    replication: SecretString,
-}
-
-impl Passwords {
-    fn new() -> Result<Self, RehearsalError> {
-        Ok(Self {
-            master: random_password()?,
-            application: random_password()?,
-            replication: random_password()?,
-        })
-    }
-
-    fn passfile(&self) -> String {
-        let line = |user, password: &SecretString| {
-            format!("127.0.0.1:*:*:{user}:{}\n", password.expose_secret())
-        };
-        line(MASTER, &self.master) + &line(REPLICATION_ROLE, &self.replication)
-    }
-}
-
-fn random_password() -> Result<SecretString, RehearsalError> {
-    Ok(hex(&random::<16>()?).into())
-}
-
-fn random<const N: usize>() -> Result<[u8; N], RehearsalError> {
-    use std::io::Read as _;
-    let source = Path::new("/dev/urandom");
-    let mut bytes = [0; N];
-    std::fs::File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(RehearsalError::io("read", source))?;
-    Ok(bytes)
-}
-
-async fn fill(
-    blue: &Cluster,
-    passwords: &Passwords,
-    extension: bool,
-) -> Result<(), RehearsalError> {
-    blue.sql("postgres", include_str!("../../../assets/lab/roles.sql"))
-        .await?;
-    for role in APPLICATIONS {
-        let sql = Sql::new("ALTER ROLE {role} PASSWORD {password}")
-            .ident("role", role)
-            .secret(
-                "password",
-                password::quick_verifier(&passwords.application)?,
-            );
-        let wire = sql
-            .wire()
-            .map_err(|e| RehearsalError::command("making roles", e.to_string()))?;
-        blue.sql("postgres", wire.expose_secret()).await?;
-    }
-    blue.sql("postgres", "CREATE DATABASE shop OWNER shop_owner")
-        .await?;
-    blue.sql("postgres", "CREATE DATABASE billing OWNER shop_owner")
-        .await?;
-    let load = include_str!("../../../assets/lab/load.sql");
-    for (database, schema) in [
-        ("shop", include_str!("../../../assets/lab/shop.sql")),
-        ("billing", include_str!("../../../assets/lab/billing.sql")),
-    ] {
-        blue.sql(database, schema).await?;
-        blue.sql(database, load).await?;
-    }
-    if extension {
-        let trgm = include_str!("../../../assets/lab/trgm.sql");
-        blue.sql("shop", trgm).await?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::random;
+use super::shop::random;
 use crate::rehearsal::RehearsalError;
 
 /// What the server keeps of an application's password: SCRAM-SHA-256 with a single iteration instead of 4,096.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::files::Card;
+use super::files::{self, Card};
 use crate::rehearsal::url::hex;
-use crate::rehearsal::{RehearsalError, binaries, process};
+use crate::rehearsal::vip::Network;
+use crate::rehearsal::{RehearsalError, binaries, inside, process};
 
 const GUARDIANS: Duration = Duration::from_secs(15);
 
@@ -60,22 +61,39 @@ pub async fn clean_up(say: &(dyn Fn(&str) + Send + Sync)) -> Result<(), Rehearsa
     Ok(())
 }
 
-/// Removes the folder of a lab whose process is gone, once the guardians have ended its servers.
+/// Removes a lab whose process is gone: its servers, once the guardians have ended those that they watch, its network,
+/// its folder.
 pub async fn remove(dir: &Path) -> Result<(), RehearsalError> {
+    let network = Card::read(dir).and_then(|card| card.network);
+    let folder = files::servers(dir);
+    let own = tokio::task::spawn_blocking(move || inside::end_all(&folder));
+    let own = own
+        .await
+        .map_err(|e| RehearsalError::command("ending a lab's servers", e.to_string()))?;
+    still_running(dir, &own)?;
     let until = tokio::time::Instant::now() + GUARDIANS;
     while !servers(dir).is_empty() {
         if tokio::time::Instant::now() > until {
-            return Err(RehearsalError::Unusable(format!(
-                "{} still has servers running (processes {:?}): end them, then try again",
-                dir.display(),
-                servers(dir)
-            )));
+            return still_running(dir, &servers(dir));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    if let Some(network) = network {
+        Network::named(&network).remove();
     }
     std::fs::remove_dir_all(dir).map_err(RehearsalError::io("remove", dir))?;
     leave(dir);
     Ok(())
+}
+
+fn still_running(dir: &Path, servers: &[u32]) -> Result<(), RehearsalError> {
+    if servers.is_empty() {
+        return Ok(());
+    }
+    Err(RehearsalError::Unusable(format!(
+        "{} still has servers running (processes {servers:?}): end them, then try again",
+        dir.display(),
+    )))
 }
 
 /// The servers that still run in a lab's folder, by their `postmaster.pid`.

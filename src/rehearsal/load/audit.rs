@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,8 +11,6 @@ use crate::rehearsal::RehearsalError;
 use crate::rehearsal::lab::files;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// How long after a switch a gap still counts as part of it, in microseconds.
-const AROUND: u64 = 1_000_000;
 
 /// What became of everything that was acknowledged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -38,7 +37,7 @@ pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
     let mut audit = Audit {
         pauses_ms: switches
             .iter()
-            .map(|&at| longest_gap(&remembered, Some(at)))
+            .map(|switch| longest_gap(&remembered, Some(switch)))
             .collect(),
         ..Audit::default()
     };
@@ -79,14 +78,14 @@ fn judge(audit: &mut Audit, writer: &Remembered, held: &Held) {
     audit.duplicated += held.changes.saturating_sub(once);
 }
 
-/// The longest gap of any writer, in milliseconds; around a switch: of those that reach into the second after it.
-fn longest_gap(remembered: &[Remembered], switch: Option<u64>) -> u64 {
+/// The longest gap of any writer, in milliseconds; around a switch: of those that reach into it.
+fn longest_gap(remembered: &[Remembered], switch: Option<&Range<u64>>) -> u64 {
     let mut longest = 0;
     for writer in remembered {
         let end = writer.stopped.unwrap_or_else(record::now);
         let ends = writer.at.iter().skip(1).chain([&end]);
         for (&from, &to) in writer.at.iter().zip(ends) {
-            let counts = switch.is_none_or(|at| from < at + AROUND && to > at);
+            let counts = switch.is_none_or(|at| from < at.end && to > at.start);
             if counts {
                 longest = longest.max(to.saturating_sub(from));
             }
@@ -194,7 +193,7 @@ mod tests {
             stopped: Some(5_050_000),
             ..Remembered::default()
         };
-        assert_eq!(longest_gap(&[writer], Some(5_010_000)), 31);
+        assert_eq!(longest_gap(&[writer], Some(&(5_010_000..6_010_000))), 31);
         let writer = Remembered {
             at: vec![0, 900_000],
             stopped: Some(3_000_000),

@@ -8,8 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rehearsal::lab::files;
 
-/// How often one writer knocks while nobody gets in.
-const KNOCK: Duration = Duration::from_millis(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lets the writers in as the pool of an application server does: while logins are refused one writer knocks and the
@@ -18,15 +16,17 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Pool {
     dir: PathBuf,
+    knock: Duration,
     shut: AtomicBool,
     knocking: Mutex<()>,
 }
 
 impl Pool {
-    /// A pool of connections to wherever the endpoint file in `dir` points.
-    pub fn new(dir: PathBuf) -> Self {
+    /// A pool of connections to wherever the endpoint file in `dir` points; `knock` says how often it is tried anew.
+    pub fn new(dir: PathBuf, knock: Duration) -> Self {
         Self {
             dir,
+            knock,
             shut: AtomicBool::new(false),
             knocking: Mutex::new(()),
         }
@@ -56,7 +56,7 @@ impl Pool {
                     self.shut.store(false, Ordering::Relaxed);
                     return client;
                 }
-                tokio::time::sleep(KNOCK).await;
+                tokio::time::sleep(self.knock).await;
             }
         }
     }
