@@ -142,7 +142,7 @@ mod tests {
     fn the_newest_other_version_is_chosen() {
         let listed = "postgresql-15 | 15.20-0+deb12u1 | http://a bookworm-security/main amd64 Packages\n\
                       postgresql-15 | 15.18-0+deb12u1 | http://a bookworm/main amd64 Packages\n";
-        let other_than = |minor| another(listed, PgVersion(150_000 + minor));
+        let other_than = |minor: u32| another(listed, PgVersion(150_000 + minor));
         assert_eq!(other_than(18).as_deref(), Some("15.20-0+deb12u1"));
         assert_eq!(other_than(20).as_deref(), Some("15.18-0+deb12u1"));
         assert_eq!(another("", PgVersion(150_018)), None);

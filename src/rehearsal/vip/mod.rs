@@ -50,7 +50,7 @@ pub struct VipLab {
 struct Ground {
     dir: PathBuf,
     network: Option<Network>,
-    _guardian: Guardian,
+    guardian: Guardian,
 }
 
 impl Drop for Ground {
@@ -87,7 +87,7 @@ impl Ground {
         let mut ground = Self {
             dir: dir.to_owned(),
             network: None,
-            _guardian: Guardian::watch_folder(&files::servers(dir), None)?,
+            guardian: Guardian::watch_folder(&files::servers(dir), None)?,
         };
         if loopback {
             say(
@@ -112,7 +112,7 @@ impl Ground {
     async fn lay_network(&mut self) -> Result<(), RehearsalError> {
         let network = Network::claim().await?;
         self.network = Some(network.clone());
-        self._guardian = Guardian::watch_folder(&files::servers(&self.dir), Some(network.name()))?;
+        self.guardian = Guardian::watch_folder(&files::servers(&self.dir), Some(network.name()))?;
         self.card(None).write(&self.dir)?;
         let hosts = [
             (NODES[0], LAST[0]),

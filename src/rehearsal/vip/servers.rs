@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -65,7 +66,7 @@ impl Server {
         let hba = self.data().join("pg_hba.conf");
         let mut text = std::fs::read_to_string(&hba).map_err(RehearsalError::io("read", &hba))?;
         for database in ["all", "replication"] {
-            text += &format!("host {database} all {} scram-sha-256\n", self.clients);
+            let _ = writeln!(text, "host {database} all {} scram-sha-256", self.clients);
         }
         std::fs::write(&hba, text).map_err(RehearsalError::io("write", &hba))?;
         self.start().await?;
