@@ -7,6 +7,8 @@ mod hosts;
 mod load;
 mod names;
 mod nodes;
+#[cfg(test)]
+mod properties;
 mod read;
 mod schema;
 mod scram;
