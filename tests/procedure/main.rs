@@ -13,6 +13,7 @@ mod hostile;
 mod on_the_way;
 mod pairs;
 mod panic;
+mod passfile;
 mod pause;
 mod proxy;
 mod refusals;

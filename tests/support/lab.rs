@@ -50,6 +50,11 @@ impl Lab {
     }
 
     pub async fn up_with(writers: usize, options: &[&str]) -> Self {
+        Self::up_within(writers, options, &[]).await
+    }
+
+    /// The same, with something in the environment of its servers.
+    pub async fn up_within(writers: usize, options: &[&str], env: &[(&str, &Path)]) -> Self {
         let scratch = tempfile::Builder::new()
             .prefix("gl-run-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -60,6 +65,7 @@ impl Lab {
             .arg("--dir")
             .arg(scratch.path().join("lab"))
             .args(options)
+            .envs(env.iter().copied())
             .output()
             .await
             .expect("greenlight");
