@@ -6,8 +6,8 @@ use super::ask::{Answer, Answering, Ask, Asked, Asking, Needs, On};
 use super::catalogue::{BUILT, EARLY, GATE, listed, sql};
 use super::check::Check;
 use super::finding::Finding;
-use super::judge::{Judged, few, list, texts};
-use crate::domain::{Node, Place};
+use super::judge::{Judged, count, few, list, texts};
+use crate::domain::{Node, PgVersion, Place};
 use crate::ports::{Rows, ValueError};
 
 /// The checks of this page.
@@ -18,6 +18,9 @@ pub const CHECKS: &[Check] = &[
     Check::block("upgrade-blockers-objects", "No object the upgrade refuses", EARLY, Ask::databases(On::Blue, sql!("upgrade-blockers-objects"), listed!("no such objects", "object that stands in the way", "objects that stand in the way")))
         .why("pg_upgrade refuses these, or fails while it restores them.")
         .remedy("Rename or drop them, and make them anew after the upgrade."),
+    Check::warn("target-release-older", "The target came out no earlier than BLUE's version", EARLY, Ask::databases(On::Blue, sql!("target-release-older"), release))
+        .why("An older release does not know what a newer one writes into its catalogs, and misses its repairs; pg_upgrade may fail.")
+        .remedy("Take the target's minor version of the same day as BLUE's, or a later one."),
     Check::block("collation-version-drift", "Collations are of the same version", BUILT, Ask::databases(On::Green, sql!("collation-version-drift", from 10, 15), listed!("every collation is of the version its indexes were built with", "collation of another version", "collations of another version")))
         .why("A copy of blocks keeps the order of the old library: unique indexes accept duplicates, look-ups miss rows.")
         .remedy("REINDEX what uses them on GREEN before enabling the link, then ALTER COLLATION or DATABASE … REFRESH VERSION."),
@@ -31,6 +34,25 @@ pub const CHECKS: &[Check] = &[
         .why("An extension whose library is not loaded fails at its first use.")
         .remedy("Add them to shared_preload_libraries of GREEN, then restart it."),
 ];
+
+fn release(asked: &Asked<'_>, rows: &Rows) -> Judged {
+    let target = &asked.ctx.profile.green.engine_version;
+    let row = rows.one()?;
+    let (blue, marked) = (PgVersion(row.get("version")?), row.get::<usize>("columns")?);
+    let older = PgVersion::from_dotted(target).is_some_and(|it| it.is_older_release_than(blue));
+    if !older {
+        return Ok(Finding::pass(format!("{target} is no older than {blue}")));
+    }
+    let and = if marked > 0 {
+        let columns = count(marked, "column", "columns");
+        format!(", whose note on {columns} its pg_dump does not know")
+    } else {
+        String::new()
+    };
+    Ok(Finding::fail(format!(
+        "{target} came out before {blue}{and}"
+    )))
+}
 
 fn libraries(_: &Asked<'_>, blue: &Rows, green: &Rows) -> Judged {
     let read = |rows: &Rows| -> Result<Vec<String>, ValueError> {

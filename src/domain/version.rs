@@ -28,6 +28,31 @@ impl PgVersion {
     pub fn minor(self) -> u32 {
         self.0 % 10_000
     }
+
+    /// True when this came out before `other`. All majors get their minor versions on the same days: 14.23, 15.18, 16.14,
+    /// 17.10 and 18.4 are of one. Of majors whose days are not known nothing is said.
+    #[must_use]
+    pub fn is_older_release_than(self, other: Self) -> bool {
+        let both = self.release_day().zip(other.release_day());
+        both.is_some_and(|(this, other)| this < other)
+    }
+
+    /// The day it came out, counted in minor versions of 10.
+    fn release_day(self) -> Option<u32> {
+        let first = match self.major() {
+            10 => 0,
+            11 => 5,
+            12 => 10,
+            13 => 14,
+            14 => 17,
+            15 => 22,
+            16 => 26,
+            17 => 30,
+            18 => 36,
+            _ => return None,
+        };
+        Some(first + self.minor())
+    }
 }
 
 impl fmt::Display for PgVersion {
@@ -47,5 +72,24 @@ mod tests {
         assert_eq!(PgVersion::from_dotted("9.6"), None);
         assert_eq!(PgVersion::from_dotted("15.x"), None);
         assert_eq!(PgVersion(150_018).to_string(), "15.18");
+    }
+
+    #[test]
+    fn minor_versions_of_one_day_are_no_older_than_one_another() {
+        let older = |this: &str, other: &str| {
+            let [this, other] = [this, other].map(|text| PgVersion::from_dotted(text).expect(text));
+            this.is_older_release_than(other)
+        };
+        let day = ["13.17", "14.14", "15.9", "16.5", "17.1"];
+        assert!(
+            day.iter()
+                .all(|this| day.iter().all(|other| !older(this, other)))
+        );
+        let day = ["14.23", "15.18", "16.14", "17.10", "18.4"];
+        assert!(
+            day.iter()
+                .all(|this| day.iter().all(|other| !older(this, other)))
+        );
+        assert!(older("17.10", "15.20") && !older("17.12", "15.20") && !older("19.1", "15.20"));
     }
 }

@@ -49,6 +49,12 @@ const CASES: &[Case] = &[
         &[("", &[&[("version", "150001")]])],
         &[("", &[&[("version", "150018")]])],
     ),
+    // It depends on which minor releases a machine has.
+    blue(
+        "target-release-older",
+        &[("", &[&[("version", "150020"), ("columns", "3")]])],
+        &[("", &[&[("version", "150018"), ("columns", "0")]])],
+    ),
     // A standby is one more server.
     blue(
         "not-in-recovery",

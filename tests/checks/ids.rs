@@ -102,6 +102,7 @@ pub const IDS: &[&str] = &[
     "no-backup-running",
     "dump-tool-version",
     "canary-login",
+    "target-release-older",
     "pgbouncer-admin",
     "journal-permissions",
     "secrets-not-in-argv-or-logs",

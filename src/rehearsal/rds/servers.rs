@@ -126,6 +126,29 @@ pub async fn upgrade(
     result
 }
 
+/// A server of a later release notes at each column when it was made; `pg_dump` of an earlier one takes the note for an
+/// option and fails. What RDS does about it is not known; here the stopped server's notes are taken away.
+async fn forget_notes(world: &World, dir: &Path, from: &Install) -> Result<(), RehearsalError> {
+    const NOTES: &str = "UPDATE pg_catalog.pg_attribute SET attoptions = (\
+        SELECT pg_catalog.array_agg(o) FROM pg_catalog.unnest(attoptions) AS o WHERE o NOT LIKE 'pg\\_attver=%') \
+        WHERE attrelid >= 16384 AND attoptions::text LIKE '%pg\\_attver=%'";
+    let mut old = Cluster::builder(from)
+        .name("upgrade")
+        .dir(dir)
+        .superuser(&world.settings.master)
+        .setting("max_logical_replication_workers", "0")
+        .setting("allow_system_table_mods", "on")
+        .start()
+        .await?;
+    let databases = "SELECT datname FROM pg_database WHERE datallowconn";
+    for database in old.sql("postgres", databases).await? {
+        if let Some(Some(name)) = database.into_iter().next() {
+            old.sql(&name, NOTES).await?;
+        }
+    }
+    old.stop(StopMode::Fast).await
+}
+
 async fn upgrade_into(
     world: &World,
     dir: &Path,
@@ -135,6 +158,9 @@ async fn upgrade_into(
     group: &str,
 ) -> Result<(), RehearsalError> {
     let old = dir.join("data");
+    if to.version.is_older_release_than(from.version) {
+        forget_notes(world, dir, from).await?;
+    }
     make_folders(work)?;
     let mut new = builder(world, to, work, "upgrade", group);
     if has_checksums(from, &old).await? {

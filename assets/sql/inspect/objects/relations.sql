@@ -39,7 +39,8 @@ SELECT 'column', r.schema, r.name || '.' || a.attname,
          CASE WHEN {compression} <> '' THEN 'COMPRESSION ' || {compression}::text END,
          CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END,
          CASE WHEN a.attinhcount > 0 AND NOT r.relispartition THEN 'INHERITED' || CASE WHEN a.attislocal THEN ' AND LOCAL' ELSE '' END END,
-         'OPTIONS ' || a.attoptions::text, 'FDW OPTIONS ' || a.attfdwoptions::text)
+         -- pg_attver is the server's own note of when a column was made (15.20 and its sisters); no dump carries it.
+         (SELECT 'OPTIONS {' || pg_catalog.string_agg(o.o, ',') || '}' FROM pg_catalog.unnest(a.attoptions) AS o(o) WHERE o.o NOT LIKE 'pg\_attver=%'), 'FDW OPTIONS ' || a.attfdwoptions::text)
 FROM rel r
 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
