@@ -208,6 +208,10 @@ pub struct RehearseArgs {
     #[arg(long = "pg-bin", value_name = "DIR")]
     pub pg_bin: Vec<PathBuf>,
 
+    /// Patroni's major version, 3 (Debian's) or 4 (its Python package); patroni-guard
+    #[arg(long, value_name = "MAJOR", default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=4))]
+    pub patroni: u32,
+
     /// Use loopback addresses even where network namespaces are allowed (vip-switchover)
     #[arg(long)]
     pub loopback: bool,
@@ -245,6 +249,11 @@ pub enum LabCommand {
     /// The stand-in for a package step
     #[command(hide = true)]
     Minor(LabMinor),
+    /// The stand-in for a service manager
+    #[command(hide = true)]
+    Node(LabNode),
+    /// A deployment on a lab's cluster (patroni-guard): for `run --deploy-command`, or by hand
+    Deploy(LabDeploy),
 }
 
 /// `greenlight lab up [PROCEDURE] --dir DIR`
@@ -269,6 +278,10 @@ pub struct LabUp {
     /// GREEN's major version (rds-blue-green)
     #[arg(long, value_name = "MAJOR", default_value_t = 17)]
     pub to: u32,
+
+    /// Patroni's major version, 3 (Debian's) or 4 (its Python package); patroni-guard
+    #[arg(long, value_name = "MAJOR", default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=4))]
+    pub patroni: u32,
 
     /// Use loopback addresses even where network namespaces are allowed (vip-switchover)
     #[arg(long)]
@@ -348,6 +361,61 @@ pub struct LabMinor {
     pub version: String,
 }
 
+/// `greenlight lab node VERB --dir DIR NAME`
+#[derive(Debug, Clone, Args)]
+pub struct LabNode {
+    /// What to do
+    #[arg(value_enum)]
+    pub verb: LabVerb,
+
+    /// The lab's folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// `pg1`, `etcd`
+    pub name: String,
+}
+
+/// What a service manager does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabVerb {
+    /// Start it
+    Start,
+    /// Stop it and wait until it is gone
+    Stop,
+    /// Exit 0 while it runs, 3 otherwise
+    Running,
+    /// Have it start with its host
+    Enable,
+    /// Keep it from that
+    Disable,
+    /// Kill the daemon alone
+    Kill,
+    /// Kill all that works in its folder, as the loss of a host would
+    Crash,
+}
+
+/// `greenlight lab deploy --dir DIR good|bad`
+#[derive(Debug, Clone, Args)]
+pub struct LabDeploy {
+    /// The lab's folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Which one
+    #[arg(value_enum)]
+    pub deployment: LabDeployment,
+}
+
+/// A deployment of the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabDeployment {
+    /// It does what it should
+    Good,
+    /// An update without its WHERE, a table too many dropped
+    Bad,
+}
+
 /// `greenlight runs`
 #[derive(Debug, Clone, Args)]
 pub struct RunsArgs {
@@ -405,8 +473,12 @@ pub struct WatchArgs {
 #[derive(Debug, Clone, Args)]
 pub struct FetchArgs {
     /// Major versions, 10 to 18
-    #[arg(value_name = "MAJOR", required = true, value_parser = clap::value_parser!(u32).range(10..=18))]
+    #[arg(value_name = "MAJOR", required_unless_present = "labs", value_parser = clap::value_parser!(u32).range(10..=18))]
     pub majors: Vec<u32>,
+
+    /// Also what the other labs take: a second minor version of PostgreSQL 15, Patroni 4
+    #[arg(long)]
+    pub labs: bool,
 }
 
 /// `greenlight completions SHELL`

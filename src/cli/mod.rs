@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, FetchArgs, Format, LabArgs, LabAudit,
-    LabCommand, LabDown, LabMinor, LabRedirect, LabServe, LabSwitched, LabUp, PanicArgs, PlanArgs,
-    RehearseArgs, ReportArgs, ResumeArgs, RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers,
-    Store, ThemeName, WatchArgs,
+    LabCommand, LabDeploy, LabDeployment, LabDown, LabMinor, LabNode, LabRedirect, LabServe,
+    LabSwitched, LabUp, LabVerb, PanicArgs, PlanArgs, RehearseArgs, ReportArgs, ResumeArgs,
+    RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
 };
 
 /// What every help page ends with.

@@ -17,15 +17,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Ended, Failure, print, print_json};
 use crate::cli::{
-    LabArgs, LabAudit, LabCommand, LabDown, LabMinor, LabRedirect, LabServe, LabSwitched, LabUp,
+    self, LabArgs, LabAudit, LabCommand, LabDeploy, LabDeployment, LabDown, LabMinor, LabRedirect,
+    LabServe, LabSwitched, LabUp, LabVerb,
 };
 use crate::rehearsal::lab::files::{self, Card, LabNode, Up};
 use crate::rehearsal::lab::registry;
-use crate::rehearsal::load::audit;
 use crate::rehearsal::vip::set_minor;
-use crate::rehearsal::{LabOptions, end_process, has_lab, lab_up};
+use crate::rehearsal::{Daemon, LabOptions, audit_of, end_process, guard, has_lab, lab_up};
 
 const DOWN_LIMIT: Duration = Duration::from_secs(60);
+/// What `systemctl is-active` says of a unit that is not.
+const NOT_RUNNING: u8 = 3;
 /// How long before the word that it is over a write pause may have begun.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -35,6 +37,7 @@ struct Wish {
     procedure: String,
     load: usize,
     majors: (u32, u32),
+    patroni: u32,
     loopback: bool,
     pg_bin: Vec<PathBuf>,
 }
@@ -58,6 +61,8 @@ pub async fn run(args: LabArgs) -> Ended {
         LabCommand::Redirect(args) => redirect(&args),
         LabCommand::Switched(args) => switched(&args),
         LabCommand::Minor(args) => minor(&args),
+        LabCommand::Node(args) => node(&args).await,
+        LabCommand::Deploy(args) => deploy(&args).await,
     }
 }
 
@@ -80,6 +85,7 @@ async fn up(args: &LabUp) -> Ended {
         procedure: args.procedure.clone(),
         load: args.load.unwrap_or(0),
         majors: (args.from, args.to),
+        patroni: args.patroni,
         loopback: args.loopback,
         pg_bin: args.pg_bin.clone(),
     };
@@ -134,6 +140,7 @@ async fn serve(args: &LabServe) -> Ended {
     let mut options = LabOptions::new(&args.dir)?;
     options.pg_bin.clone_from(&wish.pg_bin);
     options.majors = wish.majors;
+    options.patroni = wish.patroni;
     options.loopback = wish.loopback;
     let say = |words: &str| tell(&Told::Say(words.to_owned()));
     let mut hangup = signal(SignalKind::hangup())?;
@@ -203,7 +210,7 @@ async fn down(args: &LabDown) -> Ended {
 
 async fn show_audit(args: &LabAudit) -> Ended {
     let (dir, _) = lab_in(&args.dir)?;
-    let result = audit(&dir).await?;
+    let result = audit_of(&dir).await?;
     if args.json {
         print_json(&result)?;
     } else {
@@ -238,6 +245,32 @@ fn minor(args: &LabMinor) -> Ended {
         "a rehearsal's stand-in for the package step: {} has the programs of {}",
         args.node, args.version
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for no card, either.
+async fn node(args: &cli::LabNode) -> Ended {
+    let daemon = Daemon::named(&args.dir, &args.name)?;
+    match args.verb {
+        LabVerb::Start => daemon.start()?,
+        LabVerb::Stop => daemon.stop().await?,
+        LabVerb::Running if daemon.is_running() => {}
+        LabVerb::Running => return Ok(ExitCode::from(NOT_RUNNING)),
+        LabVerb::Enable => daemon.enable(true)?,
+        LabVerb::Disable => daemon.enable(false)?,
+        LabVerb::Kill => daemon.kill(false),
+        LabVerb::Crash => daemon.kill(true),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn deploy(args: &LabDeploy) -> Ended {
+    let (dir, _) = lab_in(&args.dir)?;
+    let deployment = match args.deployment {
+        LabDeployment::Good => guard::Deployment::Good,
+        LabDeployment::Bad => guard::Deployment::Bad,
+    };
+    guard::deploy(&dir, deployment).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,8 +19,25 @@ use crate::profile::{self, Profile};
 use crate::rehearsal::{Audit, Disposable, LabOptions, Load, has_lab, lab_up};
 use crate::runbook::{CanarySeen, PauseEvent, StepResult, Verdict};
 
-/// The step whose gate is where a rollback is chosen.
-const FORK: &str = "finish.unlink";
+/// What is expected of a procedure's rehearsal.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    /// The step whose gate is where a rollback is chosen.
+    fork: &'static str,
+    /// How often writers are cut off on the way forward.
+    forward: usize,
+}
+
+/// Every way back cuts writers off once more.
+fn course(procedure: &str) -> Course {
+    let (fork, forward) = match procedure {
+        "patroni-guard" => ("release.member", 0),
+        "vip-switchover" => ("finish.close", 1),
+        _ => ("finish.unlink", 1),
+    };
+    Course { fork, forward }
+}
+
 /// How long the gate's checks may refuse before a rehearsal counts as failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,6 +47,7 @@ pub async fn run(args: &RehearseArgs) -> Ended {
     let dir = fresh_dir()?;
     let mut options = LabOptions::new(&dir)?;
     options.pg_bin.clone_from(&args.pg_bin);
+    options.patroni = args.patroni;
     options.loopback = args.loopback;
     let lab = tokio::select! {
         lab = lab_up(&args.procedure, &options, &say) => lab?,
@@ -72,7 +90,7 @@ async fn rehearse(args: &RehearseArgs, lab: &dyn Disposable, load: Load) -> Ende
     if !args.auto {
         let outcome = ready.on_disposable_servers().on_screen(args.theme).await?;
         load.stop().await?;
-        let audit = lab.audit(outcome == Outcome::RolledBack).await?;
+        let audit = lab.audit().await?;
         say(match outcome {
             Outcome::Done => "the rehearsal is done",
             Outcome::RolledBack => "the rehearsal is rolled back",
@@ -110,10 +128,11 @@ async fn alone(
         patience: PATIENCE,
         ..Answers::default()
     };
+    let fork = course(&args.procedure).fork;
     if args.rollback {
         answers
             .instead
-            .insert(FORK.to_owned(), VecDeque::from([Intent::GoBack]));
+            .insert(fork.to_owned(), VecDeque::from([Intent::GoBack]));
     }
     let versions = ready.versions();
     let printing = if args.json {
@@ -129,7 +148,7 @@ async fn alone(
         .headless(answers, printing, |event| seen.take(event, args.json))
         .await;
     load.stop().await?;
-    let audit = lab.audit(outcome == Outcome::RolledBack).await?;
+    let audit = lab.audit().await?;
     if !args.json {
         print(&told(&audit))?;
     }
@@ -149,8 +168,17 @@ fn told(audit: &Audit) -> String {
         .iter()
         .map(|ms| format!("{ms} ms"))
         .collect();
+    let faults: Vec<_> = audit
+        .faults
+        .iter()
+        .map(|fault| format!("{fault}\n"))
+        .collect();
+    let taken_back = match audit.taken_back {
+        0 => String::new(),
+        rows => format!(" {rows} taken back by the roll back,"),
+    };
     format!(
-        "{} rows acknowledged, {} lost, {} duplicated; longest gap a writer saw around a switch: {}\n",
+        "{} rows acknowledged, {} lost,{taken_back} {} duplicated; longest gap a writer saw around a switch: {}\n{}",
         audit.acknowledged,
         audit.lost,
         audit.duplicated,
@@ -159,6 +187,7 @@ fn told(audit: &Audit) -> String {
         } else {
             pauses.join(", ")
         },
+        faults.concat(),
     )
 }
 
@@ -273,10 +302,18 @@ struct Summary {
     rows_acknowledged: u64,
     rows_lost: u64,
     rows_duplicated: u64,
+    /// Those that a roll back to a restore point takes back by intent.
+    #[serde(skip_serializing_if = "is_zero")]
+    rows_taken_back: u64,
     canary: Vec<CanaryLine>,
     steps: Vec<StepLine>,
     checks: Counts,
     versions: Versions,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -306,8 +343,10 @@ impl Summary {
         } else {
             Outcome::Done
         };
-        let pauses = if rollback { 2 } else { 1 };
+        let forward = course(procedure).forward;
+        let pauses = forward + usize::from(rollback);
         let mut why = seen.failures.clone();
+        why.extend(audit.faults.iter().cloned());
         let unseen = seen.unseen.iter();
         why.extend(unseen.map(|step| {
             format!(
@@ -344,11 +383,12 @@ impl Summary {
             procedure: procedure.to_owned(),
             verdict: if why.is_empty() { "clean" } else { "failed" },
             why,
-            write_pause_ms: audit.pauses_ms.first().copied(),
-            rollback_pause_ms: audit.pauses_ms.get(1).copied(),
+            write_pause_ms: audit.pauses_ms.first().copied().filter(|_| forward > 0),
+            rollback_pause_ms: audit.pauses_ms.get(forward).copied(),
             rows_acknowledged: audit.acknowledged,
             rows_lost: audit.lost,
             rows_duplicated: audit.duplicated,
+            rows_taken_back: audit.taken_back,
             checks: Counts {
                 pass: seen.count(Verdict::Pass),
                 warn: seen.count(Verdict::Warn),

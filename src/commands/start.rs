@@ -18,7 +18,7 @@ pub async fn run() -> Ended {
     let start = Start {
         runs: open_runs()?,
         profiles: profiles(),
-        rehearsals: vec![rehearsal()],
+        rehearsals: rehearsals(),
     };
     match tui::start_screen(start, &tui::Options::default()).await? {
         None => Ok(ExitCode::SUCCESS),
@@ -45,6 +45,7 @@ pub async fn run() -> Ended {
                 json: false,
                 load: WRITERS,
                 pg_bin: Vec::new(),
+                patroni: 3,
                 loopback: false,
                 theme: ThemeName::Auto,
             };
@@ -125,11 +126,25 @@ fn profile_item(path: &Path) -> StartItem {
     }
 }
 
-fn rehearsal() -> StartItem {
-    StartItem {
-        title: "rds-blue-green".to_owned(),
-        detail: "disposable servers on this machine, a write load, the whole upgrade 15 → 17"
-            .to_owned(),
-        choice: Ok(Choice::Rehearse("rds-blue-green".to_owned())),
-    }
+fn rehearsals() -> Vec<StartItem> {
+    [
+        (
+            "rds-blue-green",
+            "disposable servers on this machine, a write load, the whole upgrade 15 → 17",
+        ),
+        (
+            "patroni-guard",
+            "etcd and three Patroni members on this machine, a write load, a deployment that can be rolled back",
+        ),
+        (
+            "vip-switchover",
+            "a primary and its standby in network namespaces, a virtual IP, a write load, the minor upgrade of both",
+        ),
+    ]
+    .map(|(procedure, detail)| StartItem {
+        title: procedure.to_owned(),
+        detail: detail.to_owned(),
+        choice: Ok(Choice::Rehearse(procedure.to_owned())),
+    })
+    .into()
 }

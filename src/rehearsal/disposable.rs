@@ -2,13 +2,14 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::guard::{self, GuardLab};
 use super::lab::files::Up;
 use super::load::audit;
 use super::vip::VipLab;
 use super::{Audit, Lab, LabOptions, Load, RehearsalError};
 
 /// The procedures that have a lab.
-pub const PROCEDURES: [&str; 2] = ["rds-blue-green", "vip-switchover"];
+pub const PROCEDURES: [&str; 3] = ["rds-blue-green", "patroni-guard", "vip-switchover"];
 
 /// The lab of a procedure, up: servers that may be thrown away. Dropped, they end; `down` removes the folder as well.
 #[async_trait]
@@ -19,9 +20,9 @@ pub trait Disposable: Send + Sync {
     /// Starts audited writers that go where the endpoint file says.
     fn load(&self, writers: usize) -> Result<Load, RehearsalError>;
 
-    /// What became of everything that was acknowledged; `rolled_back` when the run ended on its way back.
-    async fn audit(&self, _rolled_back: bool) -> Result<Audit, RehearsalError> {
-        audit(self.dir()).await
+    /// What became of everything that was acknowledged.
+    async fn audit(&self) -> Result<Audit, RehearsalError> {
+        audit_of(self.dir()).await
     }
 
     /// Stops everything and removes the folder.
@@ -30,6 +31,15 @@ pub trait Disposable: Send + Sync {
     /// Its folder.
     fn dir(&self) -> &Path {
         &self.told().dir
+    }
+}
+
+/// What became of everything that was acknowledged in the lab in `dir`.
+pub async fn audit_of(dir: &Path) -> Result<Audit, RehearsalError> {
+    if guard::is_guarded(dir) {
+        guard::audit(dir).await
+    } else {
+        audit(dir).await
     }
 }
 
@@ -52,6 +62,7 @@ pub async fn lab_up(
 ) -> Result<Box<dyn Disposable>, RehearsalError> {
     has_lab(procedure)?;
     Ok(match procedure {
+        "patroni-guard" => Box::new(GuardLab::up(options, say).await?),
         "vip-switchover" => Box::new(VipLab::up(options, say).await?),
         _ => Box::new(Lab::up(options, say).await?),
     })

@@ -52,6 +52,17 @@ pub async fn of(
     Ok(Minors { older, newer })
 }
 
+/// An installation of `major` that can run a standby: the oldest minor version there is.
+pub fn any(major: u32, given: &[PathBuf]) -> Result<Install, RehearsalError> {
+    let found = usable(major, given)?;
+    found.into_iter().next().ok_or_else(|| {
+        RehearsalError::Unusable(format!(
+            "no PostgreSQL {major} with pg_basebackup and pg_rewind was found on this machine: install the package \
+             postgresql-{major}, or give its folder of programs"
+        ))
+    })
+}
+
 /// The installations of `major` with the tools that a pair of servers needs, one for each minor version.
 fn usable(major: u32, given: &[PathBuf]) -> Result<Vec<Install>, RehearsalError> {
     let fetched = std::fs::read_dir(cache()?).into_iter().flatten().flatten();

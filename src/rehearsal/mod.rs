@@ -6,9 +6,11 @@
 
 pub mod binaries;
 pub mod cluster;
+mod daemon;
 mod disposable;
 mod error;
 pub mod fetch;
+pub mod guard;
 mod guardian;
 mod inside;
 pub mod lab;
@@ -23,7 +25,8 @@ pub mod vip;
 
 pub use binaries::Install;
 pub use cluster::{Cluster, ClusterBuilder, StopMode};
-pub use disposable::{Disposable, PROCEDURES, has_lab, lab_up};
+pub use daemon::Daemon;
+pub use disposable::{Disposable, PROCEDURES, audit_of, has_lab, lab_up};
 pub use error::RehearsalError;
 pub use lab::{Lab, LabOptions};
 pub use load::{Audit, Load, LoadOptions};

@@ -43,6 +43,8 @@ pub struct LabOptions {
     pub pace: Duration,
     /// The `greenlight` program, which the profile's hooks call.
     pub program: PathBuf,
+    /// Patroni's major version, 3 or 4.
+    pub patroni: u32,
     /// Loopback addresses even where network namespaces are allowed.
     pub loopback: bool,
 }
@@ -62,6 +64,7 @@ impl LabOptions {
             pg_bin: Vec::new(),
             majors: (15, 17),
             pace: Duration::from_millis(250),
+            patroni: 3,
             loopback: false,
             program: std::env::current_exe()
                 .map_err(RehearsalError::io("find", Path::new("this program")))?,

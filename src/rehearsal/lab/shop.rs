@@ -41,7 +41,8 @@ impl Passwords {
     }
 }
 
-fn random_password() -> Result<SecretString, RehearsalError> {
+/// A password nobody can guess.
+pub fn random_password() -> Result<SecretString, RehearsalError> {
     Ok(hex(&random::<16>()?).into())
 }
 

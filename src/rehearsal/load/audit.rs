@@ -27,10 +27,32 @@ pub struct Audit {
     pub pauses_ms: Vec<u64>,
     /// Transactions whose outcome was never heard: neither lost nor duplicated.
     pub in_doubt: u64,
+    /// Acknowledged transactions that a roll back to a restore point has taken back, as it should.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub taken_back: u64,
+    /// What else is wrong, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// True once every writer was stopped.
+pub fn is_over(dir: &Path) -> Result<bool, RehearsalError> {
+    let remembered = record::read_all(&files::load(dir))?;
+    Ok(remembered.iter().all(|writer| writer.stopped.is_some()))
 }
 
 /// Compares what the writers remember with what the server behind the endpoint holds.
 pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
+    audit_but(dir, None).await
+}
+
+/// The same, where what was acknowledged at some time was taken back on purpose.
+pub async fn audit_but(dir: &Path, gone: Option<Range<u64>>) -> Result<Audit, RehearsalError> {
     // Read before the server is asked: what comes later is there as well, but not looked for.
     let remembered = record::read_all(&files::load(dir))?;
     let switches = files::read_switches(dir);
@@ -51,7 +73,7 @@ pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
             clients.insert(&writer.database, connect(dir, &writer.database).await?);
         }
         let held = held(&clients[writer.database.as_str()], writer.writer).await?;
-        judge(&mut audit, writer, &held);
+        judge(&mut audit, writer, &held, gone.as_ref());
     }
     Ok(audit)
 }
@@ -65,11 +87,23 @@ struct Held {
     changes: u64,
 }
 
-fn judge(audit: &mut Audit, writer: &Remembered, held: &Held) {
+fn judge(audit: &mut Audit, writer: &Remembered, held: &Held, gone: Option<&Range<u64>>) {
     audit.acknowledged += writer.acknowledged.len() as u64;
     audit.in_doubt += writer.in_doubt.len() as u64;
-    let missing = |seq: &&u64| held.rows.get(seq).is_none_or(|counts| counts.contains(&0));
-    audit.lost += writer.acknowledged.iter().filter(missing).count() as u64;
+    let missing = |seq: &u64| held.rows.get(seq).is_none_or(|counts| counts.contains(&0));
+    // Numbers ascend as their acknowledgements do.
+    let mut times = writer.at.iter();
+    for seq in &writer.acknowledged {
+        let at = times.next();
+        if !missing(seq) {
+            continue;
+        }
+        if gone.zip(at).is_some_and(|(gone, at)| gone.contains(at)) {
+            audit.taken_back += 1;
+        } else {
+            audit.lost += 1;
+        }
+    }
     let again = |counts: &[u64; 2]| counts.iter().map(|c| c.saturating_sub(1)).sum::<u64>();
     audit.duplicated += held.rows.values().map(again).sum::<u64>();
     // Every transaction changes the balance once, so the count says whether updates went missing or came twice.
@@ -170,7 +204,7 @@ mod tests {
             changes: 4,
         };
         let mut audit = Audit::default();
-        judge(&mut audit, &writer, &held);
+        judge(&mut audit, &writer, &held, None);
         assert_eq!(
             (
                 audit.acknowledged,
@@ -182,8 +216,24 @@ mod tests {
         );
         let held = Held { changes: 6, ..held };
         let mut audit = Audit::default();
-        judge(&mut audit, &writer, &held);
+        judge(&mut audit, &writer, &held, None);
         assert_eq!((audit.lost, audit.duplicated), (2, 3));
+    }
+
+    #[test]
+    fn what_a_roll_back_took_back_is_not_lost() {
+        let writer = Remembered {
+            acknowledged: [1, 2, 3, 4, 5].into(),
+            at: vec![100, 200, 300, 400, 500],
+            ..Remembered::default()
+        };
+        let held = Held {
+            rows: [(1, [1, 1]), (5, [1, 1])].into(),
+            changes: 2,
+        };
+        let mut audit = Audit::default();
+        judge(&mut audit, &writer, &held, Some(&(250..450)));
+        assert_eq!((audit.lost, audit.taken_back), (1, 2));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use audit::{Audit, audit};
+pub(super) use audit::{audit_but, is_over};
 pub(super) use record::now;
 
 use super::RehearsalError;

@@ -9,13 +9,13 @@ mod network;
 mod profile;
 mod servers;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::cluster::{Console, write_private};
+use super::guard::free_port;
 use super::guardian::Guardian;
 use super::lab::files::{self, Card, LabNode, Up};
 use super::lab::shop::{self, Passwords};
@@ -265,14 +265,4 @@ fn what_upgrades(minors: &Minors) -> String {
             "one minor version, {older}: the package step is a stand-in that puts the same programs in place again"
         ),
     }
-}
-
-/// A port of this address that nobody listens on, as the system chooses it.
-fn free_port(address: &str) -> Result<u16, RehearsalError> {
-    TcpListener::bind((address, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|e| {
-            RehearsalError::command(&format!("choosing a free port on {address}"), e.to_string())
-        })
 }

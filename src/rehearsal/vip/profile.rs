@@ -46,7 +46,7 @@ pub fn text(parts: &Parts<'_>) -> Result<String, RehearsalError> {
                 "by": "ip",
                 "address": virtual_address(network),
                 "port": PORT,
-                "probe_from": network.words(WRITERS),
+                "probe_from": probe(network, parts.minors),
             }),
             json!({ "reconnect": { "argv": lab(&["switched"]) } }),
         ),
@@ -88,6 +88,15 @@ pub fn text(parts: &Parts<'_>) -> Result<String, RehearsalError> {
     Ok(format!(
         "# Written by the lab; it goes when the lab goes.\n{text}"
     ))
+}
+
+/// Looks at the address as the writers do.
+fn probe(network: &Network, minors: &Minors) -> Vec<String> {
+    let program = minors.older.tool("pg_isready");
+    let mut words = network.words(WRITERS);
+    words.push(program.to_string_lossy().into_owned());
+    words.extend(["-q", "-h", "{host}", "-p", "{port}"].map(str::to_owned));
+    words
 }
 
 fn node(server: &Server, interface: bool) -> Value {

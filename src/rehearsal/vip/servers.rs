@@ -3,8 +3,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret as _;
-
 use super::super::cluster::{Console, write_private};
 use super::super::lab::files;
 use super::super::lab::shop::Passwords;
@@ -155,8 +153,8 @@ pub fn passfile(dir: &Path) -> PathBuf {
 /// Writes it, readable by the servers' user alone.
 pub fn write_passfile(dir: &Path, passwords: &Passwords) -> Result<(), RehearsalError> {
     let path = passfile(dir);
-    let password = passwords.replication.expose_secret();
-    write_private(&path, &format!("*:*:*:{REPLICATION_ROLE}:{password}\n"))?;
+    // The superuser as well, as whom pg_rewind reads the other's files.
+    write_private(&path, &passwords.passfile())?;
     let owned = RunAs::detect().own(&path);
     owned.map_err(RehearsalError::io("hand over", &path))
 }
