@@ -1,88 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio_postgres::{Config, NoTls};
 
-/// A folder for a lab and a registry of its own; the builds come from the cache that everybody uses.
-struct Place {
-    scratch: tempfile::TempDir,
-}
+#[path = "../support/place.rs"]
+mod place;
 
-impl Place {
-    fn new() -> Self {
-        let scratch = tempfile::Builder::new()
-            .prefix("gl-lab-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir()
-            .expect("scratch");
-        Self { scratch }
-    }
-
-    fn dir(&self) -> PathBuf {
-        self.scratch.path().join("lab")
-    }
-
-    fn greenlight(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_greenlight"))
-            .arg("lab")
-            .args(args)
-            .arg("--dir")
-            .arg(self.dir())
-            .output()
-            .expect("greenlight")
-    }
-
-    fn up(&self, args: &[&str]) -> Value {
-        let output = self.greenlight(&[&["up", "--json"], args].concat());
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else")
-    }
-
-    fn audit(&self) -> Value {
-        let output = self.greenlight(&["audit", "--json"]);
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).expect("JSON")
-    }
-
-    /// The process that owns the lab.
-    fn owner(&self) -> u32 {
-        let text = std::fs::read_to_string(self.dir().join("lab.json")).expect("card");
-        let card: Value = serde_json::from_str(&text).expect("JSON");
-        u32::try_from(card["pid"].as_u64().expect("pid")).expect("pid")
-    }
-
-    /// Command lines of processes that mention this lab.
-    fn processes(&self) -> Vec<String> {
-        let dir = self.dir().to_string_lossy().into_owned();
-        let all = std::fs::read_dir("/proc").expect("proc").flatten();
-        all.filter_map(|entry| {
-            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            line.contains(&dir).then_some(line)
-        })
-        .collect()
-    }
-
-    fn wait_until_nothing_runs(&self) {
-        for _ in 0..600 {
-            if self.processes().is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("still running: {:?}", self.processes());
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.dir().is_dir() {
-            self.greenlight(&["down"]);
-        }
-    }
-}
+use place::{Place, kill};
 
 #[test]
 fn a_lab_comes_up_and_leaves_nothing() {
@@ -245,11 +171,4 @@ async fn superuser(up: &Value, database: &str) -> tokio_postgres::Client {
         .expect("connect");
     tokio::spawn(connection);
     client
-}
-
-fn kill(pid: u32, signal: &str) {
-    let done = Command::new("kill")
-        .args([&format!("-{signal}"), &pid.to_string()])
-        .status();
-    assert!(done.expect("kill").success());
 }

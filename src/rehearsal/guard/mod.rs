@@ -136,7 +136,7 @@ impl Ground {
         let application = Some(&passwords.application);
         let at = (leader.address.as_str(), leader.port);
         files::write_endpoint(&self.dir, &url("shop_app", application, at, DATABASES[0]))?;
-        write_private(&files::passfile(&self.dir), &passwords.passfile())?;
+        write_private(&files::passfile(&self.dir), &passwords.passfile("*"))?;
         let rest_password = self.dir.join("rest.password");
         write_private(&rest_password, secrets.rest.expose_secret())?;
         let text = profile::text(&profile::Parts {

@@ -117,7 +117,7 @@ impl Lab {
             DATABASES[0],
         );
         files::write_endpoint(dir, &application)?;
-        write_private(&files::passfile(dir), &passwords.passfile())?;
+        write_private(&files::passfile(dir), &passwords.passfile("127.0.0.1"))?;
         let text = profile::text(dir, &stand_in.endpoint_url(), new.version, &options.program);
         write_private(&files::profile(dir), &text)?;
         let up = Up {

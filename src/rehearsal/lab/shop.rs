@@ -33,10 +33,11 @@ impl Passwords {
         })
     }
 
-    /// A passfile by which the tool logs in, whatever the server's address.
-    pub fn passfile(&self) -> String {
-        let line =
-            |user, password: &SecretString| format!("*:*:*:{user}:{}\n", password.expose_secret());
+    /// A passfile by which the tool logs in at this address, `*` for any.
+    pub fn passfile(&self, address: &str) -> String {
+        let line = |user, password: &SecretString| {
+            format!("{address}:*:*:{user}:{}\n", password.expose_secret())
+        };
         line(MASTER, &self.master) + &line(REPLICATION_ROLE, &self.replication)
     }
 }

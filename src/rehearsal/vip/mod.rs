@@ -178,7 +178,7 @@ impl Ground {
         let application = Some(&passwords.application);
         let application = url("shop_app", application, (&to.0, to.1), DATABASES[0]);
         files::write_endpoint(&self.dir, &application)?;
-        write_private(&files::passfile(&self.dir), &passwords.passfile())?;
+        write_private(&files::passfile(&self.dir), &passwords.passfile("*"))?;
         let text = profile::text(&profile::Parts {
             dir: &self.dir,
             program: &options.program,

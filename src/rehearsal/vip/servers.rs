@@ -154,7 +154,7 @@ pub fn passfile(dir: &Path) -> PathBuf {
 pub fn write_passfile(dir: &Path, passwords: &Passwords) -> Result<(), RehearsalError> {
     let path = passfile(dir);
     // The superuser as well, as whom pg_rewind reads the other's files.
-    write_private(&path, &passwords.passfile())?;
+    write_private(&path, &passwords.passfile("*"))?;
     let owned = RunAs::detect().own(&path);
     owned.map_err(RehearsalError::io("hand over", &path))
 }

@@ -1,0 +1,3 @@
+//! The procedures on real servers of their own: Patroni and etcd, virtual IPs in network namespaces.
+
+mod labs;
