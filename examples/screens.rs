@@ -48,6 +48,7 @@ async fn main() {
     tokio::spawn(play(script, sender, intents));
     let wizard = Wizard {
         header: Header {
+            sides: None,
             profile: "shop-prod".to_owned(),
             blue_version: "15.18".to_owned(),
             green_version: "17.10".to_owned(),

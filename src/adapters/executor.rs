@@ -2,7 +2,9 @@ use async_trait::async_trait;
 
 use crate::domain::Sql;
 use crate::ports::{CommandSpec, OnLine};
-use crate::runbook::{Action, Call, Executor, RdsCall, Reply, StepError, Target, World};
+use crate::runbook::{
+    Action, Call, Executor, PatroniCall, RdsCall, Reply, StepError, Target, World,
+};
 
 /// The server does not look whether its client is still there, and no limit but the statement's own ends it. A setting
 /// that a version does not have is not in its `pg_settings`.
@@ -85,6 +87,18 @@ impl Executor for Live {
                 "a statement was addressed to {target}, which is no database; nothing was sent"
             ))),
             (Call::Rds(call), _) => self.rds(call).await,
+            (Call::Patroni(call), Target::Host(member)) => {
+                let patroni = self.world.patroni()?;
+                match call {
+                    PatroniCall::PatchConfig(change) => patroni.patch_config(member, change).await,
+                    PatroniCall::Reload => patroni.reload(member).await,
+                    PatroniCall::Reinitialize => patroni.reinitialize(member).await,
+                }?;
+                Ok(Reply::Done)
+            }
+            (Call::Patroni(_), target) => Err(StepError::Stop(format!(
+                "an order to Patroni was addressed to {target}, which is no member; nothing was sent"
+            ))),
             (Call::Command { argv, env, input }, target) => {
                 let command = CommandSpec {
                     argv: argv.clone(),

@@ -1,8 +1,9 @@
-//! The outside world behind the ports: PostgreSQL, RDS, commands. The only place that names a driver crate or an SDK.
+//! The outside world behind the ports: PostgreSQL, RDS, Patroni, commands. The only place that names a driver crate or an SDK.
 
 mod commands;
 mod executor;
 mod hosts;
+pub mod patroni;
 pub mod postgres;
 pub mod rds;
 

@@ -4,7 +4,7 @@ use super::check::CheckContext;
 use super::finding::Finding;
 use super::judge::Judged;
 use crate::domain::{Node, PgVersion, Place};
-use crate::ports::{CommandError, DbError, RdsError, Rows, ValueError};
+use crate::ports::{CommandError, DbError, PatroniError, RdsError, Rows, ValueError};
 use crate::profile::BlueGreen;
 
 /// How a check is asked.
@@ -117,6 +117,9 @@ pub enum AskError {
     /// The RDS control plane refused or did not answer.
     #[error(transparent)]
     Rds(#[from] RdsError),
+    /// Patroni refused or did not answer.
+    #[error(transparent)]
+    Patroni(#[from] PatroniError),
     /// A command did not run.
     #[error(transparent)]
     Command(#[from] CommandError),

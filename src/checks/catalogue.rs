@@ -72,14 +72,14 @@ macro_rules! listed {
 }
 pub(super) use listed;
 
-impl Check {
+impl<P> Check<P> {
     /// A check that stops the procedure when it fails.
     #[must_use]
     pub const fn block(
         id: &'static str,
         title: &'static str,
         moments: &'static [Moment],
-        ask: Ask,
+        ask: Ask<P>,
     ) -> Self {
         Self {
             id,
@@ -98,7 +98,7 @@ impl Check {
         id: &'static str,
         title: &'static str,
         moments: &'static [Moment],
-        ask: Ask,
+        ask: Ask<P>,
     ) -> Self {
         Self {
             severity: Severity::Warn,
@@ -112,7 +112,7 @@ impl Check {
         id: &'static str,
         title: &'static str,
         moments: &'static [Moment],
-        ask: Ask,
+        ask: Ask<P>,
     ) -> Self {
         Self {
             severity: Severity::Info,
@@ -135,10 +135,10 @@ impl Check {
     }
 }
 
-impl Ask {
+impl<P> Ask<P> {
     /// A statement that needs no values, once on each server meant.
     #[must_use]
-    pub const fn server(on: On, sql: SqlFile, judge: fn(&Asked<'_>, &Rows) -> Judged) -> Self {
+    pub const fn server(on: On, sql: SqlFile, judge: fn(&Asked<'_, P>, &Rows) -> Judged) -> Self {
         Self::Rows {
             on,
             scope: Scope::Server,
@@ -149,7 +149,11 @@ impl Ask {
 
     /// A statement that needs no values, in every database.
     #[must_use]
-    pub const fn databases(on: On, sql: SqlFile, judge: fn(&Asked<'_>, &Rows) -> Judged) -> Self {
+    pub const fn databases(
+        on: On,
+        sql: SqlFile,
+        judge: fn(&Asked<'_, P>, &Rows) -> Judged,
+    ) -> Self {
         Self::Rows {
             on,
             scope: Scope::Databases,
@@ -160,7 +164,7 @@ impl Ask {
 
     /// A statement on both sides, once a server, both answers judged together.
     #[must_use]
-    pub const fn pair(sql: SqlFile, judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged) -> Self {
+    pub const fn pair(sql: SqlFile, judge: fn(&Asked<'_, P>, &Rows, &Rows) -> Judged) -> Self {
         Self::Pair {
             scope: Scope::Server,
             sql,
@@ -170,7 +174,7 @@ impl Ask {
 
     /// A statement on both sides, in every database, both answers judged together.
     #[must_use]
-    pub const fn pairs(sql: SqlFile, judge: fn(&Asked<'_>, &Rows, &Rows) -> Judged) -> Self {
+    pub const fn pairs(sql: SqlFile, judge: fn(&Asked<'_, P>, &Rows, &Rows) -> Judged) -> Self {
         Self::Pair {
             scope: Scope::Databases,
             sql,
@@ -183,7 +187,7 @@ impl Ask {
     pub const fn custom(
         needs: Needs,
         label: &'static str,
-        ask: for<'a> fn(&'a Asking<'a>) -> Answering<'a>,
+        ask: for<'a> fn(&'a Asking<'a, P>) -> Answering<'a>,
     ) -> Self {
         Self::Custom { needs, label, ask }
     }

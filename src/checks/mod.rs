@@ -14,6 +14,7 @@ pub mod judge;
 pub mod known;
 pub mod link;
 mod parity;
+pub mod patroni;
 mod publication;
 pub mod publisher;
 pub mod rds;

@@ -15,6 +15,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub options: RunOptions,
+
+    /// patroni-guard: carry the deployment out as a step; its exit code decides what is proposed. Everything after this is
+    /// the command: it comes last
+    #[arg(long, value_name = "ARGV", num_args = 1.., allow_hyphen_values = true)]
+    pub deploy_command: Vec<String>,
 }
 
 /// `greenlight resume [RUN]`

@@ -11,6 +11,9 @@ use crate::domain::visible_char;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::runbook::{PauseEvent, StepId, StepResult};
 
+/// The fact by which a deployment's end says what comes next.
+const PROPOSED: &str = "proposed";
+
 /// How events are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Printing {
@@ -64,6 +67,13 @@ pub async fn attend(
         let intent = match &event.what {
             What::Announced { dry_run: true, .. } => {
                 answers.all = true;
+                None
+            }
+            // What was to be answered was chosen before the deployment failed: somebody must look.
+            What::Fact { name, value } if name == PROPOSED && value == "roll back" => {
+                if !answers.all {
+                    answers.given.clear();
+                }
                 None
             }
             What::Gate { phrase } => {

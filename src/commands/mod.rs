@@ -14,6 +14,7 @@ pub mod lock;
 pub mod notify;
 pub mod outfit;
 pub mod panic;
+pub mod patroni_guard;
 pub mod plan;
 pub mod rds_blue_green;
 pub mod rehearse;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use super::{Failure, rds_blue_green, vip_switchover};
+use super::{Failure, patroni_guard, rds_blue_green, vip_switchover};
 use crate::engine::{GateChecks, Trip};
 use crate::event::Gauges;
 use crate::inspect::ObjectDiff;
@@ -22,6 +22,8 @@ pub struct Outfit {
     pub world: World,
     /// BLUE's and GREEN's version, as shown.
     pub versions: (String, String),
+    /// What the two sides are called, where not BLUE and GREEN.
+    pub sides: Option<(String, String)>,
     /// True on disposable servers: only there may a rehearsal's liberties be taken.
     pub rehearsal: bool,
     /// The checks of its gates.
@@ -65,6 +67,9 @@ impl Outfit {
             Profile::VipSwitchover(profile) => {
                 vip_switchover::equip(*profile, run, dir, facts).await
             }
+            Profile::PatroniGuard(profile) => {
+                patroni_guard::equip(*profile, run, dir, facts, begun.is_some()).await
+            }
         }
     }
 }
@@ -75,6 +80,7 @@ pub fn unreached(profile: Profile) -> Runbook {
     match profile {
         Profile::BlueGreen(profile) => rds_blue_green::unreached(*profile),
         Profile::VipSwitchover(profile) => vip_switchover::unreached(*profile),
+        Profile::PatroniGuard(profile) => patroni_guard::unreached(*profile),
     }
 }
 
@@ -87,5 +93,6 @@ pub async fn preflight(
     match profile {
         Profile::BlueGreen(profile) => rds_blue_green::preflight(&profile, run, show).await,
         Profile::VipSwitchover(profile) => vip_switchover::preflight(*profile, run, show).await,
+        Profile::PatroniGuard(profile) => patroni_guard::preflight(&profile, run, show).await,
     }
 }

@@ -38,7 +38,18 @@ pub struct Ready {
 
 /// `greenlight run PROFILE`
 pub async fn run(args: &RunArgs) -> Ended {
-    let profile = profile::load(&args.profile)?;
+    let mut profile = profile::load(&args.profile)?;
+    if !args.deploy_command.is_empty() {
+        let procedure = profile.procedure();
+        let none = || {
+            Failure::new(format!(
+                "--deploy-command is for patroni-guard; this profile is of {procedure}"
+            ))
+        };
+        profile = profile
+            .deploying(args.deploy_command.clone())
+            .ok_or_else(none)?;
+    }
     let runs = Runs::locate(args.options.store.runs_dir.as_deref())?;
     let ready = begin(profile, &runs, args.dry_run).await?;
     ready.attended(&args.options).await
@@ -146,6 +157,7 @@ impl Ready {
             profile: label.name.clone(),
             blue_version: blue_version.clone(),
             green_version: green_version.clone(),
+            sides: outfit.sides.clone(),
             disposable: false,
         };
         let (trips_out, trips) = mpsc::unbounded_channel();
@@ -165,6 +177,7 @@ impl Ready {
                 operator: operator(),
                 blue_version,
                 green_version,
+                sides: outfit.sides,
                 dry_run,
                 rehearsal: outfit.rehearsal,
                 fault: Fault::from_environment().map_err(Failure::new)?,

@@ -27,6 +27,7 @@ pub async fn run() -> Ended {
                 profile,
                 dry_run: false,
                 options: RunOptions::default(),
+                deploy_command: Vec::new(),
             })
             .await
         }

@@ -1,6 +1,7 @@
 //! Pure values of the field: log positions, versions, servers, statements. No IO, no knowledge of any other module.
 
 mod conninfo;
+pub mod held_file;
 mod lsn;
 mod node;
 mod percent;

@@ -54,6 +54,8 @@ pub struct Header {
     pub blue_version: String,
     /// GREEN's version, as shown.
     pub green_version: String,
+    /// What the two sides are called, where not BLUE and GREEN.
+    pub sides: Option<(String, String)>,
     /// Everything is read, nothing is changed.
     pub dry_run: bool,
     /// Disposable servers.

@@ -89,6 +89,7 @@ impl Driver {
                 resumed: began_with.is_some(),
                 blue_version: self.header.blue_version.clone(),
                 green_version: self.header.green_version.clone(),
+                sides: self.header.sides.clone(),
             },
         )?;
         if let Some(tool) = memory.tool.as_ref().filter(|tool| *tool != TOOL) {

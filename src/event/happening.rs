@@ -44,6 +44,9 @@ pub enum What {
         /// GREEN's version, as shown.
         #[serde(default)]
         green_version: String,
+        /// What the two sides are called, where not BLUE and GREEN.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sides: Option<(String, String)>,
     },
     /// A step's state changed.
     State {

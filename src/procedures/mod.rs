@@ -5,6 +5,7 @@ pub mod checks;
 pub mod compare;
 pub mod job;
 pub mod link;
+pub mod patroni_guard;
 pub mod rds_blue_green;
 pub mod switch;
 pub mod vip_switchover;

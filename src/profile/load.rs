@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::error::{Problem, ProfileErrors};
 use super::read::{Findings, closest};
-use super::{Profile, blue_green, vip_switchover};
+use super::{Profile, blue_green, patroni_guard, vip_switchover};
 
 /// Reads and checks a profile. All that is wrong with it comes at once, by line and column.
 pub fn load(path: &Path) -> Result<Profile, ProfileErrors> {
@@ -45,11 +45,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Profile, ProfileErrors> {
 enum Procedure {
     BlueGreen,
     VipSwitchover,
+    PatroniGuard,
 }
 
-const PROCEDURES: [(&str, Procedure); 2] = [
+const PROCEDURES: [(&str, Procedure); 3] = [
     ("rds-blue-green", Procedure::BlueGreen),
     ("vip-switchover", Procedure::VipSwitchover),
+    ("patroni-guard", Procedure::PatroniGuard),
 ];
 
 fn read(
@@ -81,6 +83,8 @@ fn read(
         }
         Procedure::VipSwitchover => vip_switchover::read(&root, path, text)
             .map(|profile| Profile::VipSwitchover(Box::new(profile))),
+        Procedure::PatroniGuard => patroni_guard::read(&root, path, text)
+            .map(|profile| Profile::PatroniGuard(Box::new(profile))),
     };
     named.and(profile)
 }

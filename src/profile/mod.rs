@@ -7,6 +7,7 @@ mod hosts;
 mod load;
 mod names;
 mod nodes;
+mod patroni_guard;
 #[cfg(test)]
 mod properties;
 mod read;
@@ -21,6 +22,9 @@ pub use error::{Problem, ProfileErrors};
 pub use hosts::{Host, Via};
 pub use load::{load, parse};
 pub use nodes::NodeSection;
+pub use patroni_guard::{
+    Guard, GuardBudgets, GuardHooks, GuardNode, GuardThresholds, PatroniAccess, PatroniGuard,
+};
 pub use schema::{
     ACKNOWLEDGEABLE, BlueAfter, BlueGreen, Budgets, Canary, CanaryUrl, Compare, CompareWhen,
     Connection, Fence, Green, Hook, Hooks, Names, PasswordSource, Profile, Rds, Replication, Route,

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::patroni_guard::PatroniGuard;
 use super::vip_switchover::VipSwitchover;
 use crate::domain::{ByteSize, Node};
 
@@ -11,6 +12,8 @@ pub enum Profile {
     BlueGreen(Box<BlueGreen>),
     /// `vip-switchover`
     VipSwitchover(Box<VipSwitchover>),
+    /// `patroni-guard`
+    PatroniGuard(Box<PatroniGuard>),
 }
 
 impl Profile {
@@ -20,6 +23,7 @@ impl Profile {
         match self {
             Self::BlueGreen(_) => "rds-blue-green",
             Self::VipSwitchover(_) => "vip-switchover",
+            Self::PatroniGuard(_) => "patroni-guard",
         }
     }
 
@@ -29,6 +33,7 @@ impl Profile {
         match self {
             Self::BlueGreen(profile) => &profile.name,
             Self::VipSwitchover(profile) => &profile.name,
+            Self::PatroniGuard(profile) => &profile.name,
         }
     }
 
@@ -38,6 +43,7 @@ impl Profile {
         match self {
             Self::BlueGreen(profile) => &profile.text,
             Self::VipSwitchover(profile) => &profile.text,
+            Self::PatroniGuard(profile) => &profile.text,
         }
     }
 
@@ -53,6 +59,9 @@ impl Profile {
                 let names: Vec<_> = profile.nodes.keys().map(String::as_str).collect();
                 format!("{} behind {}", names.join(", "), profile.address.host)
             }
+            Self::PatroniGuard(profile) => {
+                format!("{} holds {}", profile.cluster, profile.hold)
+            }
         }
     }
 
@@ -61,7 +70,7 @@ impl Profile {
     pub fn blue_green(self) -> Option<BlueGreen> {
         match self {
             Self::BlueGreen(profile) => Some(*profile),
-            Self::VipSwitchover(_) => None,
+            Self::VipSwitchover(_) | Self::PatroniGuard(_) => None,
         }
     }
 
@@ -70,7 +79,19 @@ impl Profile {
     pub fn vip_switchover(self) -> Option<VipSwitchover> {
         match self {
             Self::VipSwitchover(profile) => Some(*profile),
-            Self::BlueGreen(_) => None,
+            Self::BlueGreen(_) | Self::PatroniGuard(_) => None,
+        }
+    }
+
+    /// The same with a deployment that the run carries out; `None` where the procedure guards none.
+    #[must_use]
+    pub fn deploying(self, argv: Vec<String>) -> Option<Self> {
+        match self {
+            Self::PatroniGuard(mut profile) => {
+                profile.deploy = Some(argv);
+                Some(Self::PatroniGuard(profile))
+            }
+            Self::BlueGreen(_) | Self::VipSwitchover(_) => None,
         }
     }
 
@@ -80,6 +101,7 @@ impl Profile {
         match self {
             Self::BlueGreen(profile) => profile.hooks.notify.as_ref(),
             Self::VipSwitchover(profile) => profile.hooks.notify.as_ref(),
+            Self::PatroniGuard(profile) => profile.hooks.notify.as_ref(),
         }
     }
 }

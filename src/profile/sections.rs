@@ -205,7 +205,7 @@ pub(super) fn replication(section: &Section<'_>, folder: &Path) -> Replication {
     replication
 }
 
-fn password(section: &Section<'_>, folder: &Path) -> Option<At<PasswordSource>> {
+pub(super) fn password(section: &Section<'_>, folder: &Path) -> Option<At<PasswordSource>> {
     let key = "password";
     let (item, span) = section.item(key)?;
     if item.is_str() {

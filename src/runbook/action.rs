@@ -50,6 +50,8 @@ pub enum Call {
     },
     /// A call of the RDS API.
     Rds(RdsCall),
+    /// A call of Patroni's REST API, on the host's member.
+    Patroni(PatroniCall),
     /// A command: a hook of the profile here, or one of ours on a database host.
     Command {
         /// Program and arguments.
@@ -103,6 +105,17 @@ pub enum RdsCall {
     },
 }
 
+/// A call of Patroni's REST API that changes something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PatroniCall {
+    /// `PATCH /config`
+    PatchConfig(serde_json::Value),
+    /// `POST /reload`
+    Reload,
+    /// `POST /reinitialize`
+    Reinitialize,
+}
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub enum Reply {
@@ -128,7 +141,7 @@ pub enum Reply {
 /// An action as people see it, as it stands in plans, journals and reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownAction {
-    /// `sql`, `rds` or `command`.
+    /// `sql`, `rds`, `patroni` or `command`.
     pub kind: String,
     /// Where it goes.
     pub target: String,
@@ -169,6 +182,17 @@ impl Action {
             call: Call::Rds(call),
             undo: Vec::new(),
             limit: Duration::from_secs(60),
+        }
+    }
+
+    /// A call of Patroni's REST API on `member`, with a limit of 30 s and no undo.
+    #[must_use]
+    pub fn patroni(member: &Node, call: PatroniCall) -> Self {
+        Self {
+            target: Target::Host(member.clone()),
+            call: Call::Patroni(call),
+            undo: Vec::new(),
+            limit: Duration::from_secs(30),
         }
     }
 
@@ -231,6 +255,7 @@ impl Action {
         let (kind, text, secret) = match &self.call {
             Call::Sql(sql) | Call::Standing { sql, .. } => ("sql", sql.shown(), sql.has_secret()),
             Call::Rds(call) => ("rds", call.to_string(), false),
+            Call::Patroni(call) => ("patroni", call.to_string(), false),
             Call::Command { argv, input, .. } => {
                 let fed = if input.is_some() { " < •••" } else { "" };
                 ("command", shown_argv(argv) + fed, input.is_some())
@@ -270,6 +295,17 @@ impl fmt::Display for Target {
             Self::ControlPlane => f.write_str("RDS"),
             Self::Local => f.write_str("here"),
             Self::Host(node) => write!(f, "{node}"),
+        }
+    }
+}
+
+/// As HTTP says it.
+impl fmt::Display for PatroniCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PatchConfig(change) => write!(f, "PATCH /config {change}"),
+            Self::Reload => f.write_str("POST /reload"),
+            Self::Reinitialize => f.write_str("POST /reinitialize {\"force\": true}"),
         }
     }
 }

@@ -12,7 +12,9 @@ use super::facts::{FactKey, Facts};
 use super::forecast::PauseForecast;
 use super::step::{StepError, StepId};
 use crate::domain::{Node, Place, Sql};
-use crate::ports::{CommandOutput, CommandSpec, Commands, Databases, Hosts, OnLine, RdsApi, Rows};
+use crate::ports::{
+    CommandOutput, CommandSpec, Commands, Databases, Hosts, OnLine, PatroniApi, RdsApi, Rows,
+};
 
 /// What a run can read from.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct World {
     pub commands: Arc<dyn Commands>,
     /// Commands on database hosts, for procedures that need them.
     pub hosts: Option<Arc<dyn Hosts>>,
+    /// Patroni, for procedures on its clusters.
+    pub patroni: Option<Arc<dyn PatroniApi>>,
 }
 
 impl World {
@@ -43,6 +47,12 @@ impl World {
     ) -> Result<CommandOutput, StepError> {
         let spec = CommandSpec::new(argv, limit);
         Ok(self.hosts()?.run(host, &spec, &|_| {}).await?)
+    }
+
+    /// Patroni's REST API; an error when the procedure has none.
+    pub fn patroni(&self) -> Result<&Arc<dyn PatroniApi>, StepError> {
+        let none = || StepError::Stop("this procedure knows no Patroni".to_owned());
+        self.patroni.as_ref().ok_or_else(none)
     }
 }
 

@@ -10,7 +10,7 @@ mod forecast;
 mod plan;
 mod step;
 
-pub use action::{Action, Call, RdsCall, Reply, ShownAction, Target};
+pub use action::{Action, Call, PatroniCall, RdsCall, Reply, ShownAction, Target};
 pub use canary::CanarySeen;
 pub use check::{CheckReport, CheckResult, Verdict};
 pub(crate) use context::millis;

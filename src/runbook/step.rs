@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::context::Context;
 use super::facts::Facts;
-use crate::ports::{CommandError, DbError, DbErrorKind, RdsError, RdsErrorKind, ValueError};
+use crate::ports::{
+    CommandError, DbError, DbErrorKind, PatroniError, PatroniErrorKind, RdsError, RdsErrorKind,
+    ValueError,
+};
 
 /// The id of a step, stable across versions: `prepare.publication`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -204,6 +207,9 @@ pub enum StepError {
     /// RDS refused or is out of reach.
     #[error(transparent)]
     Rds(#[from] RdsError),
+    /// Patroni refused or is out of reach.
+    #[error(transparent)]
+    Patroni(#[from] PatroniError),
     /// A command failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -246,6 +252,7 @@ impl StepError {
         match self {
             Self::Database(error) => error.kind == DbErrorKind::Unknown,
             Self::Rds(error) => error.kind == RdsErrorKind::Unreachable,
+            Self::Patroni(error) => error.kind == PatroniErrorKind::Unknown,
             Self::Command(CommandError::TimedOut { .. } | CommandError::Lost { .. })
             | Self::Unanswered { .. } => true,
             _ => false,

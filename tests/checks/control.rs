@@ -274,6 +274,7 @@ pub async fn what_the_control_plane_tells(proof: &Proof) {
                 databases: Arc::new(Postgres::new("r1", Limits::default())),
                 rds: Some(Arc::new(control)),
                 hosts: None,
+                patroni: None,
                 commands: Arc::new(Says("")),
             };
             let ctx = CheckContext {
@@ -298,6 +299,7 @@ pub async fn what_the_control_plane_tells(proof: &Proof) {
         databases: Arc::new(Postgres::new("r1", Limits::default())),
         rds: Some(Arc::new(Control::sound(Moment::Preflight))),
         hosts: None,
+        patroni: None,
         commands: Arc::new(Says("")),
     };
     let ctx = CheckContext {

@@ -324,6 +324,7 @@ pub async fn what_no_server_here_can_be_made_to_show(proof: &Proof) {
         std::fs::set_permissions(scratch.path(), permissions).expect("a mode");
     };
     let world = |major, (blue, green), dump| World {
+        patroni: None,
         databases: Arc::new(Scripted { major, blue, green }),
         rds: None,
         hosts: None,

@@ -160,6 +160,7 @@ impl Pair {
 
     fn world(databases: Postgres, moment: Moment) -> World {
         World {
+            patroni: None,
             databases: Arc::new(databases),
             rds: Some(Arc::new(Control::sound(moment))),
             hosts: None,

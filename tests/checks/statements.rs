@@ -46,6 +46,7 @@ pub fn world(databases: Postgres) -> World {
         databases: Arc::new(databases),
         rds: None,
         hosts: None,
+        patroni: None,
         commands: Arc::new(LocalCommands::without(Vec::new())),
     }
 }

@@ -352,6 +352,7 @@ pub async fn run_book(
             databases: Arc::new(Nowhere),
             rds: None,
             hosts: None,
+            patroni: None,
             commands: Arc::new(Nowhere),
         },
         executor: Arc::new(things.clone()),
@@ -365,6 +366,7 @@ pub async fn run_book(
         header: Header {
             blue_version: "15.18".to_owned(),
             green_version: "17.10".to_owned(),
+            sides: None,
             profile: "test".to_owned(),
             operator: "tester@here".to_owned(),
             rehearsal: true,

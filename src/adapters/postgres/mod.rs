@@ -9,7 +9,7 @@ mod error;
 mod lane;
 mod login;
 mod session;
-mod tls;
+pub(in crate::adapters) mod tls;
 mod url;
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ use crate::profile::SslMode;
 
 /// Why TLS cannot be set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TlsError {
+pub(in crate::adapters) enum TlsError {
     #[error("cannot read the CA file {path}: {reason}")]
     RootFile { path: PathBuf, reason: String },
     #[error("TLS cannot be set up: {0}")]
@@ -35,6 +35,14 @@ pub(super) fn connector(
     mode: SslMode,
     rootcert: Option<&Path>,
 ) -> Result<MakeRustlsConnect, TlsError> {
+    client_config(mode, rootcert).map(MakeRustlsConnect::new)
+}
+
+/// The same for other protocols than PostgreSQL's.
+pub(in crate::adapters) fn client_config(
+    mode: SslMode,
+    rootcert: Option<&Path>,
+) -> Result<ClientConfig, TlsError> {
     let check = match (mode, rootcert) {
         (SslMode::VerifyFull, _) => Check::ChainAndName,
         (SslMode::VerifyCa, _) | (SslMode::Require, Some(_)) => Check::Chain,
@@ -69,7 +77,7 @@ pub(super) fn connector(
                 .with_custom_certificate_verifier(Arc::new(verifier))
         }
     };
-    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+    Ok(config.with_no_client_auth())
 }
 
 /// The authorities that RDS has its servers' certificates from.

@@ -34,6 +34,7 @@ pub async fn preflight(
         databases: Arc::new(databases),
         rds: Some(rds),
         hosts: None,
+        patroni: None,
         commands: Arc::new(LocalCommands::from_profile(profile)),
     };
     // Nothing is sent with it before GREEN exists; whether there will be one decides how the logs are judged.

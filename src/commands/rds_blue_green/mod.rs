@@ -66,6 +66,7 @@ pub async fn equip(
             wired.blue.to_string(),
             PgVersion::from_dotted(target).map_or_else(|| target.clone(), |v| v.to_string()),
         ),
+        sides: None,
         rehearsal: is_rehearsal(profile),
         objects,
         gate_checks: Arc::new(CutoverChecks {

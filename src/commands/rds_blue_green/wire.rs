@@ -75,6 +75,7 @@ impl Wired {
             .version();
         let world = World {
             hosts: None,
+            patroni: None,
             commands: Arc::new(LocalCommands::from_profile(&profile)),
             databases: Arc::new(databases),
             rds: Some(rds),

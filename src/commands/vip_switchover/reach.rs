@@ -64,6 +64,7 @@ pub fn world(profile: &VipSwitchover, run: &str, blue: &str, alone: bool) -> Wor
     databases.set_address(&address_node(), &profile.address.host, profile.address.port);
     let here = LocalCommands::without_passwords([&profile.connection.password]);
     World {
+        patroni: None,
         hosts: Some(Arc::new(ProfileHosts::new(hosts, &here))),
         commands: Arc::new(here),
         databases: Arc::new(if alone { databases.alone() } else { databases }),

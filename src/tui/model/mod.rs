@@ -34,6 +34,8 @@ pub struct Header {
     pub blue_version: String,
     /// GREEN's version, as shown.
     pub green_version: String,
+    /// What the two sides are called, where not BLUE and GREEN.
+    pub sides: Option<(String, String)>,
     /// True when the servers, and the run with them, go once the screen closes.
     pub disposable: bool,
 }
@@ -217,11 +219,15 @@ impl Model {
                 rehearsal,
                 blue_version,
                 green_version,
+                sides,
                 ..
             } => {
                 let begun = self.run.as_ref().map_or(event.at, |run| run.begun);
                 let header = &mut self.header;
                 header.profile.clone_from(profile);
+                if sides.is_some() {
+                    header.sides.clone_from(sides);
+                }
                 // A journal of an older version does not tell them.
                 if !blue_version.is_empty() {
                     header.blue_version.clone_from(blue_version);

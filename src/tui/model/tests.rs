@@ -67,6 +67,7 @@ fn header() -> Header {
         profile: "shop-prod".to_owned(),
         blue_version: "15.18".to_owned(),
         green_version: "17.10".to_owned(),
+        sides: None,
         disposable: false,
     }
 }

@@ -26,9 +26,11 @@ fn who(scene: &Scene, wide: bool) -> Line<'static> {
     spans.push(span(&header.profile, theme.label));
     let named = |name: &str, version: &str| format!("{name} {version}").trim_end().to_owned();
     spans.push(Span::raw("  "));
-    spans.push(span(named("BLUE", &header.blue_version), theme.blue));
+    let sides = header.sides.as_ref();
+    let (old, new) = sides.map_or(("BLUE", "GREEN"), |(old, new)| (old, new));
+    spans.push(span(named(old, &header.blue_version), theme.blue));
     spans.push(span(" ▶ ", theme.dim));
-    spans.push(span(named("GREEN", &header.green_version), theme.green));
+    spans.push(span(named(new, &header.green_version), theme.green));
     if let Some(run) = &scene.model.run {
         spans.push(span(format!("  run {}", run.id), theme.dim));
     }
