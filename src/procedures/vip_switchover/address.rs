@@ -170,15 +170,15 @@ impl VipJob {
         }
     }
 
-    /// Moves it. Said twice it does no harm, so it completes what a dead process began. `alone` is true where the host
-    /// of the old side was fenced: nothing can be sent there. Words for the screen, and what was left undone.
-    pub(super) async fn move_address(
+    /// Brings it to this side. Said twice it does no harm, so it completes what a dead process began. `alone` is true
+    /// where the host of the old side was fenced: nothing can be sent there. Words for the screen, and the ARPs under way.
+    pub(super) async fn bring_address(
         &self,
         ctx: &Context,
         to: &Node,
         alone: bool,
-    ) -> Result<(String, Option<Arping>), StepError> {
-        let from = &other(to);
+    ) -> Result<(Option<Arping>, String), StepError> {
+        let there = format!("{} on {to}", self.profile.address.host);
         match &self.profile.address.by {
             Mover::Ip => {
                 if let Err(error) = rescue(ctx, &self.add_action(to)).await
@@ -186,33 +186,36 @@ impl VipJob {
                 {
                     return Err(error);
                 }
-                let arping = Arping::send(ctx, self.arp_action(to));
-                if !alone
-                    && let Err(error) = rescue(ctx, &self.delete_action(from)).await
-                    && self.holds(&ctx.world, from).await?
-                {
-                    return Err(error);
-                }
-                Ok((
-                    format!("{} on {to}", self.profile.address.host),
-                    Some(arping),
-                ))
+                Ok((Some(Arping::send(ctx, self.arp_action(to))), there))
             }
             Mover::Keepalived { release, .. } => {
                 if !alone {
-                    rescue(ctx, &self.root_action(from, release)).await?;
+                    rescue(ctx, &self.root_action(&other(to), release)).await?;
                 }
                 self.wait_for_address(ctx, to).await?;
-                Ok((format!("{} on {to}", self.profile.address.host), None))
+                Ok((None, there))
             }
             Mover::Hook => {
                 if let Some(action) = self.redirect_action(to) {
                     rescue(ctx, &action).await?;
                 }
                 ctx.learn(&POINTED_AT, &to.to_string())?;
-                Ok((format!("applications point at {to}"), None))
+                Ok((None, format!("applications point at {to}")))
             }
         }
+    }
+
+    /// Takes it from the other side, once machines have been told of the new owner: until then a client that knows only
+    /// the old one is refused at once, and does not wait for a lost SYN.
+    pub(super) async fn drop_address(&self, ctx: &Context, to: &Node) -> Result<(), StepError> {
+        let from = &other(to);
+        if self.profile.address.by == Mover::Ip
+            && let Err(error) = rescue(ctx, &self.delete_action(from)).await
+            && self.holds(&ctx.world, from).await?
+        {
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Waits until keepalived has brought the address to this side.

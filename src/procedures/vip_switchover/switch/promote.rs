@@ -3,11 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Switch;
+use tokio::sync::Notify;
+
 use super::pause::{ADDRESS, LOOK, PROMOTE, Pause};
 use crate::domain::Sql;
 use crate::procedures::vip_switchover::job::TIMELINE;
 use crate::procedures::vip_switchover::server::{Found, SOON, is_away, rescue};
 use crate::runbook::{Action, Context, PauseEvent, StepError, StepResult};
+
+/// How long the first gratuitous ARP may take to be out. The later ones go out after the old side has let go.
+const TOLD: Duration = Duration::from_millis(250);
 
 impl Switch {
     /// Promotes without waiting: the server itself would look every 100 ms.
@@ -33,33 +38,18 @@ impl Switch {
         pause: &Pause<'_>,
         resumed: bool,
     ) -> Result<StepResult, StepError> {
-        // Shown as crossed also where a process before this one crossed it.
-        let _ = ctx.pause(PauseEvent::PointOfNoReturn);
+        if resumed {
+            // Shown as crossed also where a process before this one crossed it.
+            let _ = ctx.pause(PauseEvent::PointOfNoReturn);
+        }
         let fenced = self.is_fenced(&ctx.facts());
-        let forward = |error: StepError| {
-            StepError::Stop(format!(
-                "{from} is down and stays down, {to} is to be the primary and is not complete: {error}. Nobody can write \
-                 now. Mend it and try again: this step goes on where it stands.",
-                from = self.job.told(&self.from),
-                to = self.job.told(&self.to),
-            ))
-        };
-        pause
-            .final_part(PROMOTE, self.promote(ctx, resumed && !fenced))
-            .await
-            .map_err(forward)?;
-        let moved = self.job.move_address(ctx, &self.to, fenced);
-        let moved = async { moved.await.map(|(text, arping)| (arping, text)) };
-        let arping = pause.final_part(ADDRESS, moved).await.map_err(forward)?;
-        let look = async {
-            self.job
-                .seen_behind(ctx, &self.to)
-                .await
-                .map(|text| (text.clone(), text))
-        };
-        let seen = pause.final_part(LOOK, look).await;
-        let _ = pause.ended(false);
+        let promoted = pause.final_part(PROMOTE, self.promote(ctx, resumed && !fenced)).await;
+        promoted.map_err(|error| self.forward(&error))?;
+        let bring = self.job.bring_address(ctx, &self.to, fenced);
+        let arping = pause.final_part(ADDRESS, bring).await.map_err(|error| self.forward(&error))?;
+        let (seen, dropped) = self.look_and_drop(ctx, pause, fenced).await;
         let took = pause.began.elapsed();
+        self.prove(ctx).await?;
         let mut troubles = Vec::new();
         match &seen {
             Ok(text) => ctx.proof(true, text)?,
@@ -67,6 +57,9 @@ impl Switch {
                 ctx.proof(false, &error.to_string())?;
                 troubles.push(format!("it was not seen behind the address: {error}"));
             }
+        }
+        if let Err(error) = dropped {
+            troubles.push(format!("the address is still on {} as well, take it off there: {error}", self.from));
         }
         if let Some(arping) = arping
             && let Some(trouble) = arping.trouble().await
@@ -82,6 +75,53 @@ impl Switch {
         } else {
             StepResult::Warning(format!("{text}, but {}", troubles.join("; ")))
         })
+    }
+
+    /// Looks at the address from outside, which ends the pause; it is taken from the old side when it was seen to lead to
+    /// the new one, or after a moment all the same: as long as both have it, either may be asked.
+    async fn look_and_drop(
+        &self,
+        ctx: &Context,
+        pause: &Pause<'_>,
+        fenced: bool,
+    ) -> (Result<String, StepError>, Result<(), StepError>) {
+        let told = Notify::new();
+        let look = async {
+            let look = async {
+                let seen = self.job.seen_behind(ctx, &self.to).await;
+                seen.map(|text| (text.clone(), text))
+            };
+            let seen = pause.final_part(LOOK, look).await;
+            let _ = pause.ended(false);
+            told.notify_one();
+            seen
+        };
+        let drop = async {
+            if fenced {
+                return Ok(());
+            }
+            let _ = tokio::time::timeout(TOLD, told.notified()).await;
+            tokio::time::sleep(TOLD).await;
+            self.job.drop_address(ctx, &self.to).await
+        };
+        tokio::join!(look, drop)
+    }
+
+    fn forward(&self, error: &StepError) -> StepError {
+        StepError::Stop(format!(
+            "{from} is down and stays down, {to} is to be the primary and is not complete: {error}. Nobody can write now. \
+             Mend it and try again: this step goes on where it stands.",
+            from = self.job.told(&self.from),
+            to = self.job.told(&self.to),
+        ))
+    }
+
+    /// Written down once applications write again.
+    async fn prove(&self, ctx: &Context) -> Result<(), StepError> {
+        let timeline = self.timeline(ctx).await?;
+        ctx.learn(&TIMELINE.of(self.to.as_str()), &timeline)?;
+        let to = self.job.told(&self.to);
+        ctx.proof(true, &format!("{to} is a primary on timeline {timeline} and took a write"))
     }
 
     /// Promotes, waits until it is one, and proves it by a write.
@@ -118,15 +158,7 @@ impl Switch {
             tokio::time::sleep(SOON).await;
         }
         ctx.rescue(&self.write_action()).await?;
-        let timeline = self.timeline(ctx).await?;
-        // Nothing stops here for a line that cannot be journalled.
-        let _ = ctx.learn(&TIMELINE.of(self.to.as_str()), &timeline);
-        let text = format!(
-            "{} is a primary on timeline {timeline} and took a write",
-            self.job.told(&self.to)
-        );
-        let _ = ctx.proof(true, &text);
-        Ok(((), format!("timeline {timeline}, took a write")))
+        Ok(((), "took a write".to_owned()))
     }
 
     async fn timeline(&self, ctx: &Context) -> Result<i64, StepError> {
