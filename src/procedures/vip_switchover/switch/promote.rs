@@ -43,10 +43,15 @@ impl Switch {
             let _ = ctx.pause(PauseEvent::PointOfNoReturn);
         }
         let fenced = self.is_fenced(&ctx.facts());
-        let promoted = pause.final_part(PROMOTE, self.promote(ctx, resumed && !fenced)).await;
+        let promoted = pause
+            .final_part(PROMOTE, self.promote(ctx, resumed && !fenced))
+            .await;
         promoted.map_err(|error| self.forward(&error))?;
         let bring = self.job.bring_address(ctx, &self.to, fenced);
-        let arping = pause.final_part(ADDRESS, bring).await.map_err(|error| self.forward(&error))?;
+        let arping = pause
+            .final_part(ADDRESS, bring)
+            .await
+            .map_err(|error| self.forward(&error))?;
         let (seen, dropped) = self.look_and_drop(ctx, pause, fenced).await;
         let took = pause.began.elapsed();
         self.prove(ctx).await?;
@@ -59,7 +64,10 @@ impl Switch {
             }
         }
         if let Err(error) = dropped {
-            troubles.push(format!("the address is still on {} as well, take it off there: {error}", self.from));
+            troubles.push(format!(
+                "the address is still on {} as well, take it off there: {error}",
+                self.from
+            ));
         }
         if let Some(arping) = arping
             && let Some(trouble) = arping.trouble().await
@@ -121,7 +129,10 @@ impl Switch {
         let timeline = self.timeline(ctx).await?;
         ctx.learn(&TIMELINE.of(self.to.as_str()), &timeline)?;
         let to = self.job.told(&self.to);
-        ctx.proof(true, &format!("{to} is a primary on timeline {timeline} and took a write"))
+        ctx.proof(
+            true,
+            &format!("{to} is a primary on timeline {timeline} and took a write"),
+        )
     }
 
     /// Promotes, waits until it is one, and proves it by a write.
