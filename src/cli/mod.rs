@@ -1,16 +1,20 @@
 //! The command tree: what may be typed, and nothing of what it does. Scripts rely on names, options and exit codes.
 
 mod args;
+mod lab;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, FetchArgs, Format, LabArgs, LabAudit,
-    LabCommand, LabDeploy, LabDeployment, LabDown, LabMinor, LabNode, LabRedirect, LabServe,
-    LabSwitched, LabUp, LabVerb, PanicArgs, PlanArgs, RehearseArgs, ReportArgs, ResumeArgs,
-    RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers, Store, ThemeName, WatchArgs,
+    CheckArgs, CompareArgs, CompletionsArgs, DiffArgs, FetchArgs, Format, PanicArgs, PlanArgs,
+    RehearseArgs, ReportArgs, ResumeArgs, RollbackArgs, RunArgs, RunOptions, RunsArgs, Servers,
+    Store, ThemeName, WatchArgs,
+};
+pub use lab::{
+    LabArgs, LabAudit, LabCommand, LabDeploy, LabDeployment, LabDown, LabMinor, LabNode,
+    LabRedirect, LabServe, LabSwitched, LabUp, LabVerb,
 };
 
 /// What every help page ends with.

@@ -81,7 +81,11 @@ pub async fn remove(dir: &Path) -> Result<(), RehearsalError> {
     if let Some(network) = network {
         Network::named(&network).remove();
     }
-    std::fs::remove_dir_all(dir).map_err(RehearsalError::io("remove", dir))?;
+    match std::fs::remove_dir_all(dir) {
+        // Another start removed it at the same time.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        removed => removed.map_err(RehearsalError::io("remove", dir))?,
+    }
     leave(dir);
     Ok(())
 }
