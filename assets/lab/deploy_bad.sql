@@ -3,4 +3,4 @@ BEGIN;
 UPDATE shop.product SET price = 0;
 UPDATE shop.customer SET name = 'Test Customer';
 COMMIT;
-DROP TABLE shop.line;
+DROP TABLE shop.line CASCADE;

@@ -83,7 +83,11 @@ fn fresh_dir() -> Result<PathBuf, Failure> {
 
 async fn rehearse(args: &RehearseArgs, lab: &dyn Disposable, load: Load) -> Ended {
     let dir = lab.dir();
-    let profile = profile::load(&dir.join("profile.toml"))?;
+    let mut profile = profile::load(&dir.join("profile.toml"))?;
+    if let Some(argv) = lab.deployment(!args.rollback) {
+        let none = || Failure::new("this procedure guards no deployment");
+        profile = profile.deploying(argv).ok_or_else(none)?;
+    }
     let has_canary = matches!(&profile, Profile::BlueGreen(profile) if profile.canary.is_some());
     let runs = Runs::locate(Some(&dir.join("runs")))?;
     let ready = begin(profile, &runs, false).await?;

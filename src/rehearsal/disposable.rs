@@ -20,6 +20,11 @@ pub trait Disposable: Send + Sync {
     /// Starts audited writers that go where the endpoint file says.
     fn load(&self, writers: usize) -> Result<Load, RehearsalError>;
 
+    /// The command that carries a deployment out on it, where its procedure guards one.
+    fn deployment(&self, _good: bool) -> Option<Vec<String>> {
+        None
+    }
+
     /// What became of everything that was acknowledged.
     async fn audit(&self) -> Result<Audit, RehearsalError> {
         audit_of(self.dir()).await

@@ -50,6 +50,7 @@ pub enum Deployment {
 
 /// A lab that is up. Dropped, its daemons end; `down` removes the folder as well.
 pub struct GuardLab {
+    program: PathBuf,
     watcher: Watcher,
     ground: Ground,
     up: Up,
@@ -164,6 +165,7 @@ impl Ground {
         };
         card.write(&self.dir)?;
         Ok(GuardLab {
+            program: options.program.clone(),
             watcher: Watcher::start(self.dir.clone(), members, 0),
             ground: self,
             up,
@@ -276,11 +278,22 @@ impl Disposable for GuardLab {
         Load::start(LoadOptions::usual(&self.up.dir, writers))
     }
 
+    fn deployment(&self, good: bool) -> Option<Vec<String>> {
+        let (program, dir) = (
+            self.program.to_string_lossy(),
+            self.up.dir.to_string_lossy(),
+        );
+        let which = if good { "good" } else { "bad" };
+        let argv = [&program, "lab", "deploy", "--dir", &dir, which];
+        Some(argv.map(str::to_owned).to_vec())
+    }
+
     async fn down(self: Box<Self>) -> Result<(), RehearsalError> {
         let Self {
             watcher,
             ground,
             up,
+            ..
         } = *self;
         drop(watcher);
         let ended = tokio::task::spawn_blocking(move || drop(ground));
