@@ -131,11 +131,103 @@ mod tests {
         assert_eq!(file, Path::new("/etc/greenlight/ca.pem"));
     }
 
-    /// What a section knows is told when something else is written in it.
+    const VIP_SAMPLE: &str = include_str!("../../sample-profiles/vip-switchover.toml");
+
     #[test]
-    fn the_sample_shows_every_key() {
+    fn the_samples_show_every_key() {
+        let sections = [
+            "",
+            "blue",
+            "green",
+            "rds",
+            "connection",
+            "replication",
+            "fence",
+            "budgets",
+            "checks",
+            "thresholds",
+            "hooks.redirect",
+            "names",
+            "finish",
+            "hooks.notify",
+            "compare",
+            "canary",
+        ];
+        shows_every_key(SAMPLE, &sections);
+        let sections = [
+            "",
+            "nodes.pg-a",
+            "address",
+            "upgrade",
+            "connection",
+            "replication",
+            "budgets",
+            "hooks.notify",
+            "hooks.reconnect",
+            "hooks.fence",
+            "hooks.redirect",
+        ];
+        shows_every_key(VIP_SAMPLE, &sections);
+    }
+
+    #[test]
+    fn the_sample_of_vip_switchover_is_sound_and_names_two_servers_and_an_address() {
+        let profile = parse(Path::new("p.toml"), VIP_SAMPLE).expect("sound");
+        let profile = profile.vip_switchover().expect("of vip-switchover");
+        assert_eq!(profile.nodes.len(), 2);
+        assert_eq!(
+            (profile.address.host.as_str(), profile.address.prefix),
+            ("10.0.0.10", 24)
+        );
+        for (from, to, word) in [
+            ("[nodes.pg-b]", "[nodes.Pg_B!]", "is no name of a node"),
+            (
+                "by = \"ip\"",
+                "by = \"keepalive\"",
+                "did you mean \"keepalived\"",
+            ),
+            (
+                "10.0.0.10/24",
+                "10.0.0.10",
+                "an IPv4 address with its prefix",
+            ),
+            (
+                "interface = \"eth0\"",
+                "# no interface",
+                "does not say which interface",
+            ),
+            (
+                "host = \"10.0.0.11\"",
+                "host = \"10.0.0.10\"",
+                "is the own address of nodes.pg-a",
+            ),
+            ("bin = \"/usr", "bin = \"usr", "is not a whole path"),
+            (
+                "version = \"15.20\"",
+                "version = \"15\"\nx = 1",
+                "this key is not known",
+            ),
+            (
+                "distribution = \"debian\"",
+                "distribution = \"command\"",
+                "upgrade.command: is missing",
+            ),
+            (
+                "# write_pause = \"10s\"",
+                "write_pause = \"1s\"\nstop = \"2s\"",
+                "longer than the whole",
+            ),
+        ] {
+            assert!(VIP_SAMPLE.contains(from), "{from}");
+            let told = problems(&VIP_SAMPLE.replacen(from, to, 1));
+            assert!(told.contains(word), "{word}: {told}");
+        }
+    }
+
+    /// What a section knows is told when something else is written in it.
+    fn shows_every_key(sample: &str, sections: &[&str]) {
         let mut text = String::from("zzz = 1\n");
-        for line in SAMPLE.lines() {
+        for line in sample.lines() {
             text.push_str(line);
             text.push('\n');
             if line.starts_with('[') {
@@ -145,7 +237,7 @@ mod tests {
         let found = parse(Path::new("p.toml"), &text).expect_err("unknown keys");
         let mut shown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         let mut section = String::new();
-        for line in SAMPLE.lines() {
+        for line in sample.lines() {
             if let Some(name) = line.strip_prefix('[') {
                 name.trim_end_matches(']').clone_into(&mut section);
             }
@@ -154,20 +246,7 @@ mod tests {
                 shown.entry(section.clone()).or_default().push(key);
             }
         }
-        let sections = [
-            "blue",
-            "green",
-            "rds",
-            "connection",
-            "replication",
-            "fence",
-            "budgets",
-        ];
-        let sections =
-            sections
-                .iter()
-                .chain(&["checks", "thresholds", "hooks.redirect", "names", "finish"]);
-        for name in sections.chain(&["", "hooks.notify", "compare", "canary"]) {
+        for name in sections {
             let key = if name.is_empty() {
                 "zzz".to_owned()
             } else {
@@ -180,7 +259,7 @@ mod tests {
             for key in known.split(", ") {
                 let here = shown.get(*name).is_some_and(|keys| keys.contains(&key));
                 let section = format!("\n[{key}");
-                assert!(here || SAMPLE.contains(&section), "[{name}] {key}");
+                assert!(here || sample.contains(&section), "[{name}] {key}");
             }
         }
     }

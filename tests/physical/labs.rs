@@ -1,11 +1,8 @@
 //! The labs of these procedures: they come up, their writers write, nothing of them stays.
 
-#[path = "../support/place.rs"]
-mod place;
-
 use std::time::Duration;
 
-use place::{Place, kill};
+use crate::place::{Place, kill};
 use serde_json::Value;
 
 const VIP: &str = "vip-switchover";

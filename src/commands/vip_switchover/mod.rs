@@ -67,7 +67,7 @@ pub async fn equip(
         && job.is_out_of_reach(&world, &Node::blue()).await;
     let (_, objects) = watch::channel(None);
     Ok(Outfit {
-        sides: None,
+        sides: Some((format!("BLUE {}", job.blue), format!("GREEN {}", job.green))),
         runbook: runbook(&job, out_of_reach),
         versions: (shown(blue_version), shown(wanted.or(green_version))),
         rehearsal: is_rehearsal(&job.profile),

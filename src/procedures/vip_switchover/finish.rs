@@ -111,7 +111,7 @@ impl DropOldSlots {
 
     async fn there(&self, ctx: &Context) -> Result<Vec<String>, StepError> {
         let sql = Sql::new(
-            "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical' AND slot_name = ANY ({slots})",
+            "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT active AND slot_name = ANY ({slots})",
         );
         let sql = sql.literals("slots", &self.names(&ctx.facts()));
         let rows = ctx.read(&self.job.place(&self.node), &sql).await?;

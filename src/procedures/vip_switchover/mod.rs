@@ -279,6 +279,11 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
         "Drop slots nobody uses",
         "The slot by which BLUE followed GREEN would keep WAL on GREEN for nobody.",
     );
+    let slots = after(
+        "rollback.slots",
+        "Drop BLUE's slots nobody uses",
+        "GREEN follows by a slot of this run now; the one it followed by before would keep WAL for nobody.",
+    );
     let mut accept: Vec<Box<dyn Step>> = vec![Box::new(Checkpoints::new(
         job,
         vec![blue.clone()],
@@ -289,6 +294,7 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
     accept.extend(some(JoinAddress::new(job, green.clone(), address)));
     accept.extend(some(Downgrade::new(job, green.clone(), downgrade)));
     accept.push(Box::new(DropOldSlots::new(job, green.clone(), close)));
+    accept.push(Box::new(DropOldSlots::new(job, blue.clone(), slots)));
     vec![
         phase(
             "rollback",

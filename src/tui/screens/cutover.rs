@@ -144,6 +144,11 @@ fn left(scene: &Scene, pause: &Pause) -> Vec<Line<'static>> {
             span(text::right(&value, 9), theme.text),
         ])
     };
+    // A switchover that stops the server drains no link of ours.
+    let drains = pause.parts.iter().any(|part| part.name == "drain");
+    if !drains && pause.sessions_left.is_none() {
+        return Vec::new();
+    }
     vec![
         line(
             "sessions left",

@@ -2,7 +2,6 @@
 
 use super::{Rejoin, StepError};
 use crate::domain::Sql;
-use crate::procedures::vip_switchover::job::SHORT;
 use crate::procedures::vip_switchover::server::send;
 use crate::runbook::{Action, Context};
 
@@ -36,15 +35,9 @@ impl Rejoin {
         self.refuse_tablespaces(ctx).await?;
         let told = self.job.told(&self.node);
         let (data, mut aside) = (self.job.node(&self.node).server.directory(), self.aside());
-        let there = |path: String| {
-            let argv = self.job.owner(&self.node, &["test", "-e", &path]);
-            async move {
-                Ok::<_, StepError>(ctx.ask_host(&self.node, argv, SHORT).await?.code == Some(0))
-            }
-        };
         let first = aside.clone();
         let mut more = 1;
-        while there(aside.clone()).await? {
+        while self.is_there(ctx, &aside).await? {
             more += 1;
             aside = format!("{first}-{more}");
         }
@@ -59,7 +52,7 @@ impl Rejoin {
         ctx.progress(&format!("copying {} to {told}", self.leader()), None);
         send(ctx, &self.copy_action()).await?;
         // What it is called and where it listens is its own; what was its own before the first attempt counts.
-        let own = if there(self.kept()).await? {
+        let own = if self.is_there(ctx, &self.kept()).await? {
             self.kept()
         } else {
             first

@@ -168,7 +168,11 @@ impl Step for Rejoin {
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
-        // Known by then to stand on the other side's disk: pg_rewind reads the timeline from there.
+        // A host that was lost may have kept the address.
+        let owners = self.job.owners(&ctx.world, &ctx.facts()).await?;
+        if owners.of(&self.node) && owners.of(&self.leader()) {
+            self.job.drop_address(ctx, &self.leader()).await?;
+        }
         let way = self.join(ctx).await?;
         let text = match way {
             Way::Clean => "it lacked nothing and was started as a standby",

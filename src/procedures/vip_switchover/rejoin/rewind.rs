@@ -1,8 +1,9 @@
 //! `pg_rewind`: a side that may hold more than the other is taken back to where the two parted.
 
 use super::{Rejoin, StepError};
+use crate::procedures::vip_switchover::job::SHORT;
 use crate::procedures::vip_switchover::prepare::checkpoint_action;
-use crate::procedures::vip_switchover::server::send;
+use crate::procedures::vip_switchover::server::{rescue, send};
 use crate::runbook::{Action, Context, Reply};
 
 /// Files of the data directory that are a server's own. Rewinding and copying bring the other side's.
@@ -23,6 +24,12 @@ impl Rejoin {
         )
     }
 
+    /// True when a file or folder is on the host.
+    pub(super) async fn is_there(&self, ctx: &Context, path: &str) -> Result<bool, StepError> {
+        let argv = self.job.owner(&self.node, &["test", "-e", path]);
+        Ok(ctx.ask_host(&self.node, argv, SHORT).await?.code == Some(0))
+    }
+
     /// Copies the server's own files from one folder to another, those that are there.
     pub(super) async fn carry_own(
         &self,
@@ -32,11 +39,7 @@ impl Rejoin {
     ) -> Result<(), StepError> {
         for file in OWN_FILES {
             let path = format!("{from}/{file}");
-            let there = self.job.owner(&self.node, &["test", "-e", &path]);
-            let there = ctx
-                .ask_host(&self.node, there, super::super::job::SHORT)
-                .await?;
-            if there.code == Some(0) {
+            if self.is_there(ctx, &path).await? {
                 let copy = self
                     .job
                     .owner_action(&self.node, &["cp", "-p", &path, &format!("{to}/{file}")]);
@@ -108,7 +111,8 @@ impl Rejoin {
             // A server in single-user mode refuses to be a standby.
             send(ctx, &self.job.unsignal_action(&self.node)).await?;
             let recovered = send(ctx, &self.recover_action()).await;
-            send(ctx, &self.job.signal_action(&self.node)).await?;
+            // Also when the run was asked to stop meanwhile: without it the server would come up as a primary.
+            rescue(ctx, &self.job.signal_action(&self.node)).await?;
             if let Err(error) = recovered {
                 ctx.log(&format!(
                     "{told} cannot be rewound, for it cannot recover: {error}"
@@ -126,16 +130,14 @@ impl Rejoin {
             ));
             return Ok(false);
         }
-        let kept = self.kept();
-        send(
-            ctx,
-            &self
-                .job
-                .owner_action(&self.node, &["mkdir", "-p", "-m", "700", &kept]),
-        )
-        .await?;
         let data = self.job.node(&self.node).server.directory();
-        self.carry_own(ctx, &data, &kept).await?;
+        let kept = self.kept();
+        // What an attempt before this one has kept is the server's own; what lies in the data now may be the other's.
+        if !self.is_there(ctx, &kept).await? {
+            let make = ["mkdir", "-p", "-m", "700", &kept];
+            send(ctx, &self.job.owner_action(&self.node, &make)).await?;
+            self.carry_own(ctx, &data, &kept).await?;
+        }
         ctx.progress(&format!("rewinding {told}"), None);
         let rewound = send(ctx, &self.rewind_action(false)).await;
         self.carry_own(ctx, &kept, &data).await?;

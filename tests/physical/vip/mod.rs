@@ -1,0 +1,7 @@
+//! `vip-switchover` on two real servers in namespaces of their own, behind a real virtual IP.
+
+mod checks;
+mod faults;
+mod lost;
+mod support;
+mod whole;

@@ -1,0 +1,86 @@
+use super::support::{
+    A, B, BACK_TO_A, CLOSE, DONE, OVER_TO_A, OVER_TO_B, PARKED, ROLLED_BACK, STUCK, UPGRADE, Vip,
+};
+
+/// There, back by the next run, and there again, which is then rolled back: each finds the roles as the one before has
+/// left them.
+#[tokio::test]
+async fn there_and_back_and_there_again() {
+    let Some(lab) = Vip::up(4) else { return };
+    assert_eq!(lab.primaries().await, [A]);
+    lab.run(&[OVER_TO_B, UPGRADE, CLOSE])
+        .with(DONE)
+        .saying("BLUE (pg-a) follows GREEN: it lacked nothing");
+    assert_eq!(lab.primaries().await, [B]);
+    let version = "SELECT current_setting('server_version_num')";
+    assert_eq!(lab.ask(A, version).await, lab.ask(B, version).await);
+    lab.assert_nothing_lost();
+    lab.run(&[OVER_TO_A, UPGRADE, CLOSE]).with(DONE);
+    assert_eq!(lab.primaries().await, [A]);
+    lab.run(&[OVER_TO_B, UPGRADE])
+        .with(PARKED)
+        .saying("finish.close  waits");
+    lab.roll_back(&[BACK_TO_A], None).with(ROLLED_BACK);
+    assert_eq!(lab.primaries().await, [A]);
+    assert_eq!(
+        lab.ask(
+            A,
+            "SELECT count(*) FROM pg_replication_slots WHERE NOT active"
+        )
+        .await,
+        "0"
+    );
+    assert_eq!(
+        lab.ask(B, "SELECT count(*) FROM pg_replication_slots")
+            .await,
+        "0"
+    );
+    lab.assert_nothing_lost();
+}
+
+#[tokio::test]
+async fn rolled_back_before_the_old_primary_is_upgraded_all_is_as_it_was() {
+    let Some(lab) = Vip::up(2) else { return };
+    let version = "SELECT current_setting('server_version_num')";
+    let before = lab.ask(B, version).await;
+    lab.run(&[OVER_TO_B])
+        .with(PARKED)
+        .saying("rejoin.upgrade  waits");
+    assert_eq!(lab.primaries().await, [B]);
+    lab.roll_back(&[BACK_TO_A], None).with(ROLLED_BACK);
+    assert_eq!(lab.primaries().await, [A]);
+    assert_eq!(
+        (lab.ask(A, version).await, lab.ask(B, version).await),
+        (before.clone(), before)
+    );
+    lab.assert_nothing_lost();
+}
+
+#[tokio::test]
+async fn a_pause_over_its_budget_gives_the_old_primary_back() {
+    let Some(lab) = Vip::up(2) else { return };
+    lab.add_to_profile("[budgets]\nwrite_pause = \"1ms\"");
+    let ended = lab.run(&[OVER_TO_B]).with(PARKED).saying("was given back");
+    assert!(!ended.said.contains("pg_promote"), "{}", ended.said);
+    assert_eq!(lab.primaries().await, [A]);
+    lab.assert_nothing_lost();
+}
+
+/// Somebody else has promoted the standby: a human looks, and nothing is touched.
+#[tokio::test]
+async fn two_primaries_are_not_touched() {
+    let Some(lab) = Vip::up(0) else { return };
+    lab.run(&[])
+        .with(PARKED)
+        .saying("cutover.switch  waits for the phrase");
+    lab.ask(B, "SELECT pg_promote()").await;
+    lab.resume(&[OVER_TO_B], None)
+        .with(STUCK)
+        .saying("TWO PRIMARIES");
+    let mut primaries = lab.primaries().await;
+    primaries.sort_unstable();
+    assert_eq!(primaries, [A, B]);
+    // A new run does not even begin.
+    let refused = lab.run(&[OVER_TO_B]).with(Some(2));
+    assert!(refused.said.contains("TWO PRIMARIES"), "{}", refused.said);
+}
