@@ -1,5 +1,6 @@
 //! The procedures on real servers of their own: Patroni and etcd, virtual IPs in network namespaces.
 
+mod guard;
 mod labs;
 #[path = "../support/place.rs"]
 mod place;

@@ -15,6 +15,8 @@ use crate::runbook::{
 };
 
 const EVERY: Duration = Duration::from_millis(50);
+/// A server at its target is promoted within this.
+const SOON: Duration = Duration::from_secs(3);
 
 /// The parts of the write outage; the last two are the next step's.
 pub(super) const PARTS: [&str; 5] = [
@@ -42,7 +44,14 @@ impl Switch {
         }
     }
 
+    /// Ends the recovery at its target, which is the promotion. `pg_promote` does the same, but a server that is paused
+    /// at its target looks for it once a second only.
     fn promote(&self) -> Action {
+        let sql = Sql::new("SELECT pg_wal_replay_resume()");
+        Action::sql(&self.job.server(&self.job.held()), sql)
+    }
+
+    fn promote_still(&self) -> Action {
         let limit = self.job.profile.budgets.promote;
         let seconds = i64::try_from(limit.as_secs()).unwrap_or(60).max(1);
         let sql =
@@ -119,9 +128,8 @@ impl Switch {
         )))
     }
 
-    async fn promoted(&self, ctx: &Context) -> Result<u32, StepError> {
+    async fn promoted(&self, ctx: &Context, limit: Duration) -> Result<u32, StepError> {
         let (job, held) = (&self.job, self.job.held());
-        let limit = job.profile.budgets.promote;
         ctx.wait_for(&format!("{held} to take writes"), EVERY, limit, || async {
             let seen = server(ctx.world.databases.as_ref(), &job.server(&held)).await?;
             Ok(match seen.timeline {
@@ -323,7 +331,13 @@ impl Step for Switch {
         ctx.pause(PauseEvent::PointOfNoReturn)?;
         part(ctx, 2, async {
             ctx.send(&self.promote()).await?;
-            let timeline = self.promoted(ctx).await?;
+            let timeline = match self.promoted(ctx, SOON).await {
+                Err(StepError::TimedOut { .. }) => {
+                    ctx.send(&self.promote_still()).await?;
+                    self.promoted(ctx, job.profile.budgets.promote).await?
+                }
+                answer => answer?,
+            };
             ctx.learn(&PROMOTED, &timeline)?;
             Ok(format!("timeline {timeline}"))
         })
