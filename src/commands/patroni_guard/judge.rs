@@ -231,3 +231,232 @@ pub(super) fn delay_left(seen: &Seen, profile: &PatroniGuard) -> Option<Duration
     let gone = Duration::try_from(seen.now.duration_since(since)).unwrap_or_default();
     Some(profile.guard.delay.saturating_sub(gone))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{AT_ONCE, IDS, Seen, sights};
+    use crate::commands::board::{Board, ROUNDS};
+    use crate::commands::patroni_guard::readings::readings;
+    use crate::commands::patroni_guard::sights::{Phase, Slot};
+    use crate::domain::{Lsn, held_file};
+    use crate::event::Light;
+    use crate::ports::{Cluster, Member, Role};
+    use crate::procedures::patroni_guard::job::Point;
+    use crate::procedures::patroni_guard::sight::Server;
+    use crate::profile::{PatroniGuard, Profile, parse};
+
+    fn profile() -> PatroniGuard {
+        let sample = include_str!("../../../sample-profiles/patroni-guard.toml");
+        match parse(Path::new("p.toml"), sample).expect("sound") {
+            Profile::PatroniGuard(profile) => *profile,
+            other => panic!("{}", other.procedure()),
+        }
+    }
+
+    fn server(leads: bool, at: u64) -> Server {
+        Server {
+            in_recovery: !leads,
+            received: (!leads).then_some(Lsn(500)),
+            replayed: (!leads).then_some(Lsn(at)),
+            written: leads.then_some(Lsn(at)),
+            paused: false,
+            timeline: Some(3),
+            streaming: !leads,
+            delay: Duration::ZERO,
+            config_file: String::new(),
+        }
+    }
+
+    fn member(name: &str, role: Role, tags: &[(&str, bool)]) -> Member {
+        let tags = tags
+            .iter()
+            .map(|(tag, on)| ((*tag).to_owned(), (*on).into()));
+        Member {
+            name: name.to_owned(),
+            role,
+            state: "running".to_owned(),
+            timeline: Some(3),
+            tags: tags.collect(),
+        }
+    }
+
+    /// pg1 leads, pg3 is held before the point at 400; an hour has gone by.
+    fn held() -> Seen {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+        let mut third = server(false, 300);
+        third.delay = Duration::from_secs(12 * 3600);
+        Seen {
+            phase: Phase::Held,
+            now,
+            held: "pg3".to_owned(),
+            recorded: Some(("pg1".to_owned(), 3)),
+            held_since: Some(Timestamp::UNIX_EPOCH),
+            point: Some(Point {
+                name: "predeploy".to_owned(),
+                lsn: Lsn(400),
+                next_xid: 7,
+                at: Timestamp::UNIX_EPOCH,
+            }),
+            servers: BTreeMap::from([
+                ("pg1".to_owned(), server(true, 600)),
+                ("pg2".to_owned(), server(false, 600)),
+                ("pg3".to_owned(), third),
+            ]),
+            cluster: Some(Cluster {
+                members: vec![
+                    member("pg1", Role::Primary, &[]),
+                    member("pg2", Role::Replica, &[]),
+                    member("pg3", Role::Replica, &held_file::TAGS),
+                ],
+                paused: false,
+                switchover: false,
+            }),
+            slot: Some(Slot {
+                there: true,
+                status: Some("reserved".to_owned()),
+                room: Some(8 << 30),
+            }),
+            free: BTreeMap::from([("pg1".to_owned(), 40 << 30)]),
+            rate: Some(1000.0),
+            ..Seen::default()
+        }
+    }
+
+    type Made = (&'static str, Light, fn(&mut Seen));
+
+    fn third(seen: &mut Seen) -> &mut Server {
+        seen.servers.get_mut("pg3").expect("there")
+    }
+
+    const SIGHTS: [Made; 18] = [
+        ("operator-lock", Light::Warn, |s| s.lock_lost = true),
+        ("two-leaders", Light::Stop, |s| {
+            drop(s.servers.insert("pg2".to_owned(), server(true, 9)))
+        }),
+        ("other-leader", Light::Stop, |s| {
+            s.recorded = Some(("pg2".to_owned(), 3))
+        }),
+        ("timeline-changed", Light::Stop, |s| {
+            s.recorded = Some(("pg1".to_owned(), 2))
+        }),
+        ("held-promoted", Light::Stop, |s| {
+            s.servers.remove("pg1");
+            s.servers.insert("pg3".to_owned(), server(true, 9));
+        }),
+        ("hold-lost", Light::Stop, |s| {
+            third(s).delay = Duration::ZERO
+        }),
+        ("hold-lost", Light::Stop, |s| {
+            if let Some(cluster) = &mut s.cluster {
+                cluster.members[2].tags.clear();
+            }
+        }),
+        ("point-passed", Light::Stop, |s| {
+            third(s).replayed = Some(Lsn(400))
+        }),
+        ("walreceiver-gone", Light::Warn, |s| {
+            third(s).streaming = false
+        }),
+        ("slot-lost", Light::Warn, |s| {
+            s.slot = slot(false, None, None)
+        }),
+        ("slot-lost", Light::Warn, |s| {
+            s.slot = slot(true, Some("lost"), None)
+        }),
+        ("slot-low", Light::Warn, |s| {
+            s.slot = slot(true, Some("unreserved"), None)
+        }),
+        ("slot-low", Light::Warn, |s| {
+            s.slot = slot(true, Some("reserved"), Some(5))
+        }),
+        ("delay-ending", Light::Warn, |s| {
+            s.now += SignedDuration::from_mins(10 * 60 + 30)
+        }),
+        ("delay-ending", Light::Warn, |s| {
+            s.now += SignedDuration::from_hours(20)
+        }),
+        ("disk-full", Light::Warn, |s| s.rate = Some(1e9)),
+        ("dcs-unreachable", Light::Warn, |s| {
+            s.cluster = None;
+            s.dcs_silent = true;
+        }),
+        ("member-down", Light::Warn, |s| {
+            if let Some(cluster) = &mut s.cluster {
+                cluster.members[1].state = "start failed".to_owned();
+            }
+        }),
+    ];
+
+    fn slot(there: bool, status: Option<&str>, room: Option<i64>) -> Option<Slot> {
+        Some(Slot {
+            there,
+            status: status.map(str::to_owned),
+            room,
+        })
+    }
+
+    #[test]
+    fn every_guardrail_trips_once_and_is_well_again() {
+        let profile = profile();
+        let mut tripped = Vec::new();
+        for (id, light, spoil) in SIGHTS {
+            let mut seen = held();
+            spoil(&mut seen);
+            let mut board = Board::new(&IDS, AT_ONCE);
+            let rounds = (0..ROUNDS * 2).flat_map(|_| board.take(sights(&seen, &profile), true));
+            let trips: Vec<_> = rounds.collect();
+            let told: Vec<_> = trips
+                .iter()
+                .map(|trip| (trip.id.as_str(), trip.light))
+                .collect();
+            assert_eq!(told, [(id, light)]);
+            let well = board.take(sights(&held(), &profile), true);
+            assert_eq!((well[0].id.as_str(), well[0].light), (id, Light::Ok));
+            tripped.push(id);
+        }
+        assert!(IDS.iter().all(|id| tripped.contains(id)), "{tripped:?}");
+    }
+
+    #[test]
+    fn a_held_member_as_it_should_be_trips_nothing_and_reads_well() {
+        let (seen, profile) = (held(), profile());
+        let judged = sights(&seen, &profile);
+        assert!(judged.is_empty(), "{judged:?}");
+        let readings = readings(&seen, &judged, &profile);
+        let text = |name: &str| {
+            let found = readings.iter().find(|reading| reading.name == name);
+            found.unwrap_or_else(|| panic!("{name}")).text.clone()
+        };
+        assert_eq!(
+            (text("held for"), text("delay left")),
+            ("1:00:00".to_owned(), "11:00:00".to_owned())
+        );
+        assert_eq!(
+            (text("held back"), text("pg2")),
+            ("200 B".to_owned(), "streams, 0 B behind".to_owned())
+        );
+        assert!(readings.iter().all(|reading| reading.light == Light::Ok));
+    }
+
+    #[test]
+    fn what_the_operator_was_asked_about_does_not_stop_again() {
+        let mut seen = held();
+        seen.recorded = Some(("pg2".to_owned(), 2));
+        seen.asked = Some(("pg1".to_owned(), 3));
+        assert!(sights(&seen, &profile()).is_empty());
+    }
+
+    #[test]
+    fn a_switch_under_way_is_no_alarm() {
+        let mut seen = held();
+        seen.phase = Phase::Switched;
+        seen.servers.insert("pg3".to_owned(), server(true, 9));
+        assert!(sights(&seen, &profile()).is_empty());
+    }
+}

@@ -132,7 +132,7 @@ fn release(job: &Arc<Job>) -> Phase {
         "release.member",
         &format!("Release {held}"),
         "The deployment is good: the held member replays what it held back and follows again. To roll back instead, go \
-         back from here.",
+         back from here (Ctrl-W).",
     )
     .undo(Undo::Irreversible, "Once released, the moment before the deployment is gone: no roll back afterwards.")
     .gate(Gate::Phrase(job.release_phrase()))
@@ -141,7 +141,7 @@ fn release(job: &Arc<Job>) -> Phase {
         consequences: vec![
             format!("{held} replays everything since the restore point, the deployment included."),
             "Afterwards no roll back is possible.".to_owned(),
-            "To roll back instead, close this and go back (b).".to_owned(),
+            "To roll back instead, close this and go back (Ctrl-W).".to_owned(),
         ],
     });
     let keep = settled(

@@ -209,6 +209,16 @@ impl Model {
         }
     }
 
+    /// What the way forward is called.
+    #[must_use]
+    pub fn way_forward(&self) -> &'static str {
+        match self.run.as_ref().map(|run| run.procedure.as_str()) {
+            Some("patroni-guard") => "Guard",
+            Some("vip-switchover") => "Switchover",
+            _ => "Upgrade",
+        }
+    }
+
     fn apply_to_run(&mut self, event: &Event) {
         match &event.what {
             What::Announced {

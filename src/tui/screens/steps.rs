@@ -43,7 +43,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer, wide: bool) {
 
 fn runbook(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let title = match scene.model.steps.half() {
-        Half::Forward => "Upgrade",
+        Half::Forward => scene.model.way_forward(),
         Half::Rollback => "Rollback",
     };
     let inner = paint::framed(

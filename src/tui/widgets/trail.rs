@@ -13,7 +13,7 @@ pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         return;
     };
     let half = match step.half {
-        Half::Forward => "Upgrade",
+        Half::Forward => scene.model.way_forward(),
         Half::Rollback => "Rollback",
     };
     let phase = steps
