@@ -146,12 +146,12 @@ fn judge_hold(seen: &Seen, profile: &PatroniGuard, sights: &mut Vec<Sight>) {
     if let (Some(point), Some(replayed)) = (&seen.point, server.replayed)
         && replayed >= point.lsn
         && server.in_recovery
-        && seen.held_since.is_some()
+        && !seen.stood
     {
         sights.push(stop(
             "point-passed",
             format!("{held} has replayed up to {replayed}, past the restore point at {}", point.lsn),
-            "It cannot be rolled back to any more, unless it stood there before and was given back to the hold.",
+            "It cannot be rolled back to any more: the hold was lost. Release it, or restore from a backup.",
         ));
     }
     if server.in_recovery && !server.streaming {
@@ -337,20 +337,20 @@ mod tests {
     const SIGHTS: [Made; 18] = [
         ("operator-lock", Light::Warn, |s| s.lock_lost = true),
         ("two-leaders", Light::Stop, |s| {
-            drop(s.servers.insert("pg2".to_owned(), server(true, 9)))
+            drop(s.servers.insert("pg2".to_owned(), server(true, 9)));
         }),
         ("other-leader", Light::Stop, |s| {
-            s.recorded = Some(("pg2".to_owned(), 3))
+            s.recorded = Some(("pg2".to_owned(), 3));
         }),
         ("timeline-changed", Light::Stop, |s| {
-            s.recorded = Some(("pg1".to_owned(), 2))
+            s.recorded = Some(("pg1".to_owned(), 2));
         }),
         ("held-promoted", Light::Stop, |s| {
             s.servers.remove("pg1");
             s.servers.insert("pg3".to_owned(), server(true, 9));
         }),
         ("hold-lost", Light::Stop, |s| {
-            third(s).delay = Duration::ZERO
+            third(s).delay = Duration::ZERO;
         }),
         ("hold-lost", Light::Stop, |s| {
             if let Some(cluster) = &mut s.cluster {
@@ -358,28 +358,28 @@ mod tests {
             }
         }),
         ("point-passed", Light::Stop, |s| {
-            third(s).replayed = Some(Lsn(400))
+            third(s).replayed = Some(Lsn(400));
         }),
         ("walreceiver-gone", Light::Warn, |s| {
-            third(s).streaming = false
+            third(s).streaming = false;
         }),
         ("slot-lost", Light::Warn, |s| {
-            s.slot = slot(false, None, None)
+            s.slot = Some(slot(false, None, None));
         }),
         ("slot-lost", Light::Warn, |s| {
-            s.slot = slot(true, Some("lost"), None)
+            s.slot = Some(slot(true, Some("lost"), None));
         }),
         ("slot-low", Light::Warn, |s| {
-            s.slot = slot(true, Some("unreserved"), None)
+            s.slot = Some(slot(true, Some("unreserved"), None));
         }),
         ("slot-low", Light::Warn, |s| {
-            s.slot = slot(true, Some("reserved"), Some(5))
+            s.slot = Some(slot(true, Some("reserved"), Some(5)));
         }),
         ("delay-ending", Light::Warn, |s| {
-            s.now += SignedDuration::from_mins(10 * 60 + 30)
+            s.now += SignedDuration::from_mins(10 * 60 + 30);
         }),
         ("delay-ending", Light::Warn, |s| {
-            s.now += SignedDuration::from_hours(20)
+            s.now += SignedDuration::from_hours(20);
         }),
         ("disk-full", Light::Warn, |s| s.rate = Some(1e9)),
         ("dcs-unreachable", Light::Warn, |s| {
@@ -393,12 +393,12 @@ mod tests {
         }),
     ];
 
-    fn slot(there: bool, status: Option<&str>, room: Option<i64>) -> Option<Slot> {
-        Some(Slot {
+    fn slot(there: bool, status: Option<&str>, room: Option<i64>) -> Slot {
+        Slot {
             there,
             status: status.map(str::to_owned),
             room,
-        })
+        }
     }
 
     #[test]
@@ -449,6 +449,15 @@ mod tests {
         let mut seen = held();
         seen.recorded = Some(("pg2".to_owned(), 2));
         seen.asked = Some(("pg1".to_owned(), 3));
+        assert!(sights(&seen, &profile()).is_empty());
+    }
+
+    /// Given back to the hold, it reads on to the commit right behind the point.
+    #[test]
+    fn a_member_that_stood_at_the_point_is_a_few_bytes_past_it() {
+        let mut seen = held();
+        third(&mut seen).replayed = Some(Lsn(401));
+        seen.stood = true;
         assert!(sights(&seen, &profile()).is_empty());
     }
 

@@ -11,7 +11,7 @@ use crate::inspect::Aside;
 use crate::ports::{Cluster, CommandSpec, Databases};
 use crate::procedures::patroni_guard::Job;
 use crate::procedures::patroni_guard::job::{
-    ASKED, DEPLOYED, HELD_AT, LEADER, POINT, PROMOTED, PROMOTING, Point, RECOVERY, RELEASED,
+    ASKED, DEPLOYED, HELD_AT, LEADER, POINT, PROMOTED, PROMOTING, Point, RECOVERY, RELEASED, STOOD,
     STOPPED_AT, TIMELINE,
 };
 use crate::procedures::patroni_guard::sight::{Server, cluster, server};
@@ -66,6 +66,8 @@ pub(super) struct Seen {
     pub(super) asked: Option<(String, u32)>,
     pub(super) held_since: Option<Timestamp>,
     pub(super) point: Option<Point>,
+    /// It stood at the point once, and was given back to the hold.
+    pub(super) stood: bool,
     pub(super) deployed: Option<i32>,
     pub(super) servers: BTreeMap<String, Server>,
     pub(super) silent: BTreeMap<String, String>,
@@ -150,6 +152,7 @@ impl Round {
             asked: facts.get(&ASKED),
             held_since: facts.get(&HELD_AT),
             point: facts.get(&POINT),
+            stood: facts.get(&STOOD).unwrap_or(false),
             deployed: facts.get(&DEPLOYED),
             cluster: patroni.unwrap_or_default(),
             ..Seen::default()
