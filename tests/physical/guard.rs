@@ -1,9 +1,5 @@
 //! `patroni-guard` on real Patroni and etcd: released, rolled back, given back, and what the hold outlasts.
 
-#[path = "../support/place.rs"]
-#[allow(dead_code, reason = "the labs' own tests use the rest of it")]
-mod place;
-
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -13,7 +9,8 @@ use greenlight::commands::run::take_up;
 use greenlight::event::{Event, Intent, Outcome, What};
 use greenlight::journal::Runs;
 use greenlight::runbook::StepId;
-use place::Place;
+
+use crate::place::Place;
 
 const GUARD: &str = "patroni-guard";
 
@@ -133,7 +130,11 @@ impl Guard {
         for entry in std::fs::read_dir(folder).expect("run").flatten() {
             let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
             for secret in &secrets {
-                assert!(!text.contains(secret), "{secret} in {:?}", entry.path());
+                assert!(
+                    !text.contains(secret),
+                    "{secret} in {}",
+                    entry.path().display()
+                );
             }
         }
     }
