@@ -88,13 +88,13 @@ pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
     let leader = leader(dir)?;
     let gone = taken_back(dir, &leader.name).await?;
     let mut audit = load::audit_but(dir, gone.clone()).await?;
-    let ended = load::is_over(dir)?;
     let sums = checksums(&Console::by_url(&leader.name, &leader.url)?).await?;
     if gone.is_some() {
         let text = std::fs::read(remembered(dir)).unwrap_or_default();
         let before: Checksums = serde_json::from_slice(&text)
             .map_err(|e| RehearsalError::command("reading checksums", e.to_string()))?;
-        let now = shops(&sums, false);
+        let mut now = sums.clone();
+        now.retain(|table, _| !table.contains(LOAD));
         audit.faults.extend(differences(
             &before,
             &now,
@@ -102,23 +102,13 @@ pub async fn audit(dir: &Path) -> Result<Audit, RehearsalError> {
         ));
     }
     // While writers write, no two members hold the same at any moment.
-    for member in nodes(dir).iter().filter(|node| node.name != leader.name) {
-        let wanted = shops(&sums, ended);
-        audit
-            .faults
-            .extend(differs_in_the_end(member, &wanted, &leader.name, ended).await);
+    if load::is_over(dir)? {
+        for member in nodes(dir).iter().filter(|node| node.name != leader.name) {
+            let wrong = differs_in_the_end(member, &sums, &leader.name).await;
+            audit.faults.extend(wrong);
+        }
     }
     Ok(audit)
-}
-
-/// The shop's tables, and the writers' as well when `all` are wanted.
-fn shops(sums: &Checksums, all: bool) -> Checksums {
-    let wanted = sums
-        .iter()
-        .filter(|(table, _)| all || !table.contains(LOAD));
-    wanted
-        .map(|(table, sum)| (table.clone(), sum.clone()))
-        .collect()
 }
 
 fn differences(one: &Checksums, other: &Checksums, who: &str) -> Vec<String> {
@@ -131,12 +121,7 @@ fn differences(one: &Checksums, other: &Checksums, who: &str) -> Vec<String> {
         .collect()
 }
 
-async fn differs_in_the_end(
-    member: &LabNode,
-    wanted: &Checksums,
-    leader: &str,
-    all: bool,
-) -> Vec<String> {
+async fn differs_in_the_end(member: &LabNode, wanted: &Checksums, leader: &str) -> Vec<String> {
     let until = Instant::now() + SAME_LIMIT;
     let who = format!("{} and {leader}", member.name);
     loop {
@@ -145,7 +130,7 @@ async fn differs_in_the_end(
             Err(error) => Err(error),
         };
         let wrong = match found {
-            Ok(sums) => differences(wanted, &shops(&sums, all), &who),
+            Ok(sums) => differences(wanted, &sums, &who),
             Err(error) => vec![error.to_string()],
         };
         if wrong.is_empty() || Instant::now() > until {
