@@ -4,6 +4,7 @@
 //! point of no return the rollback half follows at once, its gate answered by the phrase that was typed here; its checks
 //! are asked all the same.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -39,10 +40,21 @@ pub async fn run(args: &PanicArgs) -> Ended {
     }
     let view = runs.view(&view.id)?;
     let memory = Memory::of(&view.events);
-    let crossed = memory.steps.values().any(|step| step.crossed);
+    let point = view.plan.point_of_no_return.as_ref();
+    let beyond = point
+        .and_then(|id| memory.steps.get(id))
+        .is_some_and(|step| matches!(step.state, Some(StepState::Done { .. })));
+    let crossed = beyond || memory.steps.values().any(|step| step.crossed);
     if crossed && memory.outcome != Some(Outcome::RolledBack) {
+        // What waits for Enter before the step that was confirmed belongs to it.
+        let before = steps(&view.plan.rollback).take_while(|step| step.id != back.id);
+        let entered = before.filter(|step| step.gate.kind == "enter");
+        let mut given: BTreeMap<_, _> = entered
+            .map(|step| (step.id.clone(), String::new()))
+            .collect();
+        given.insert(back.id.clone(), phrase);
         let answers = Answers {
-            given: [(back.id.clone(), phrase)].into(),
+            given,
             ..Answers::default()
         };
         let ready = take_up(&runs, &view.id, Some(Intent::GoBack)).await?;

@@ -154,6 +154,7 @@ mod tests {
                 steps: vec![step],
             }],
             rollback: Vec::new(),
+            point_of_no_return: None,
         }
     }
 

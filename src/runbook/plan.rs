@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ShownAction;
 use super::facts::Facts;
-use super::step::{Gate, Phase, Risk, Runbook, StepInfo, Undo};
+use super::step::{Gate, Phase, Risk, Runbook, StepId, StepInfo, Undo};
 
 /// A runbook as data: what `greenlight plan --json` prints, what the journal stores, what the screen lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Plan {
     /// The rollback half.
     #[serde(default)]
     pub rollback: Vec<PlanPhase>,
+    /// The step of the way forward after which going back means the rollback half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_of_no_return: Option<StepId>,
 }
 
 /// A phase of a plan.
@@ -71,6 +74,7 @@ impl Plan {
             procedure: runbook.procedure.to_owned(),
             phases: phases(&runbook.forward),
             rollback: phases(&runbook.rollback),
+            point_of_no_return: runbook.point_of_no_return.clone(),
         }
     }
 }

@@ -22,6 +22,7 @@ fn plan() -> Plan {
         procedure: "test".to_owned(),
         phases: Vec::new(),
         rollback: Vec::new(),
+        point_of_no_return: None,
     }
 }
 

@@ -66,10 +66,13 @@ pub async fn equip(
         }
     };
     let led = lock.as_ref().map(|(_, leader)| leader.to_string());
+    let version = lock
+        .as_ref()
+        .map_or_else(String::new, |(session, _)| session.version().to_string());
     let session: Option<Arc<dyn Session>> = lock.map(|(session, _)| session);
     Ok(Outfit {
         runbook: patroni_guard::runbook(&job),
-        versions: (String::new(), String::new()),
+        versions: (version.clone(), version),
         sides: Some((
             led.map_or_else(
                 || profile.cluster.clone(),

@@ -74,9 +74,20 @@ pub struct Steps {
     by_id: HashMap<StepId, usize>,
     half: Half,
     current: Option<usize>,
+    point_of_no_return: Option<StepId>,
 }
 
 impl Steps {
+    /// True once going back means the rollback half.
+    #[must_use]
+    pub fn is_beyond_return(&self) -> bool {
+        let point = self.point_of_no_return.as_ref();
+        let step = point
+            .and_then(|id| self.by_id.get(id))
+            .and_then(|at| self.all.get(*at));
+        step.is_some_and(StepView::is_done)
+    }
+
     /// The half the run is in.
     #[must_use]
     pub fn half(&self) -> Half {
@@ -171,7 +182,10 @@ impl Steps {
     }
 
     fn announce(&mut self, plan: &Plan) {
-        *self = Self::default();
+        *self = Self {
+            point_of_no_return: plan.point_of_no_return.clone(),
+            ..Self::default()
+        };
         for (half, phases) in [
             (Half::Forward, &plan.phases),
             (Half::Rollback, &plan.rollback),

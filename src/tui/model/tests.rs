@@ -125,3 +125,10 @@ fn a_late_state_of_another_step_leaves_the_gate_open() {
     });
     assert!(model.gate.is_some());
 }
+
+#[test]
+fn going_back_is_the_rollback_once_its_step_came_through() {
+    assert!(!played(1).steps.is_beyond_return());
+    assert!(!pausing().steps.is_beyond_return());
+    assert!(played(99).steps.is_beyond_return());
+}

@@ -27,13 +27,18 @@ pub(super) fn undo(model: &Model) -> Option<Dialog> {
 
 pub(super) fn go_back(model: &Model) -> Dialog {
     let crossed = model.pause.as_ref().is_some_and(|pause| pause.crossed);
-    let has_rollback = model
-        .steps
-        .all()
-        .iter()
-        .any(|step| step.half == Half::Rollback);
-    let lines = if crossed && has_rollback {
-        vec!["GREEN is in service. Going back is a rollback: the cutover mirrored, with gates of its own.".to_owned()]
+    let lines = if crossed || model.steps.is_beyond_return() {
+        let first = model
+            .steps
+            .all()
+            .iter()
+            .find(|step| step.half == Half::Rollback);
+        let begins = first.map_or_else(String::new, |step| {
+            format!(" It begins with: {}.", step.plan.title)
+        });
+        vec![format!(
+            "The point of no return lies behind. Going back is the rollback, with gates of its own.{begins}"
+        )]
     } else {
         let done: Vec<_> = model
             .steps
