@@ -180,7 +180,7 @@ mod tests {
             ("10.0.0.10", 24)
         );
         for (from, to, word) in [
-            ("[nodes.pg-b]", "[nodes.Pg_B!]", "is no name of a node"),
+            ("[nodes.pg-b]", "[nodes.Pg_B]", "is no name of a node"),
             (
                 "by = \"ip\"",
                 "by = \"keepalive\"",

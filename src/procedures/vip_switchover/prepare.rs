@@ -258,7 +258,7 @@ impl Step for Checkpoints {
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         for node in &self.nodes {
-            ctx.progress(&format!("CHECKPOINT on {}", self.job.told(node)), None);
+            ctx.progress(&format!("a checkpoint on {}", self.job.told(node)), None);
             ctx.send(&checkpoint_action(&self.job, node)).await?;
         }
         Ok(StepResult::Done(format!(

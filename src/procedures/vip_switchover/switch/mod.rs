@@ -78,7 +78,7 @@ impl Switch {
             )));
         }
         for node in [&self.from, &self.to, &self.from] {
-            ctx.progress(&format!("CHECKPOINT on {}", self.job.told(node)), None);
+            ctx.progress(&format!("a checkpoint on {}", self.job.told(node)), None);
             ctx.send(&checkpoint_action(&self.job, node)).await?;
         }
         let most = self.job.profile.budgets.lag_to_enter.0.min(1 << 20);
