@@ -74,10 +74,11 @@ fn median(values: &mut [u64]) -> u64 {
 }
 
 fn greenlight(args: &[&str], dir: &Path) -> Result<String, Failure> {
+    let lab = if dir.is_file() { dir.parent() } else { None };
     let output = Command::new(GREENLIGHT)
         .args(args)
         .arg(dir)
-        .env("GREENLIGHT_RUNS", dir.join("runs"))
+        .env("GREENLIGHT_RUNS", lab.unwrap_or(dir).join("runs"))
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
