@@ -199,7 +199,11 @@ fn restore_point(history: &str) -> Option<(u32, Lsn)> {
     let last = history.lines().rfind(|line| !line.trim().is_empty())?;
     let mut fields = last.split('\t');
     let (timeline, at) = (fields.next()?, fields.next()?);
-    let named = fields.next()?.starts_with("at restore point");
+    // A member that was given back to the hold is rolled back to the commit right behind the point.
+    let reason = fields.next()?;
+    let named = ["at restore point", "before transaction"]
+        .iter()
+        .any(|words| reason.starts_with(words));
     named.then_some((timeline.trim().parse().ok()?, at.parse().ok()?))
 }
 
