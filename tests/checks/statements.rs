@@ -52,11 +52,14 @@ pub fn world(databases: Postgres) -> World {
 }
 
 /// Files by name, each with the first major it is for, and the major from which another file replaces it.
-fn files() -> Vec<(String, &'static str, u32, u32)> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/sql/checks");
+fn files(folder: &str) -> Vec<(String, &'static str, u32, u32)> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut texts = BTreeMap::new();
     for entry in std::fs::read_dir(dir).expect("the folder of statements") {
         let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            continue;
+        }
         let name = path
             .file_stem()
             .expect("a name")
@@ -128,15 +131,30 @@ async fn every_statement_runs_on_every_major_it_claims() {
             .simple_query("SET search_path = pg_catalog")
             .await
             .expect("a setting");
-        for (name, text, from, until) in files() {
-            if major < from || major >= until {
-                continue;
-            }
+        let of_blue_green = files("assets/sql/checks").into_iter().map(|file| {
             let sql = ctx
-                .sql(text, &place)
+                .sql(file.1, &place)
                 .literals("names", &["plpgsql"])
                 .literals("versions", &["1.0"])
                 .statement("statements", Sql::verbatim("public.statements".to_owned()));
+            (file, sql)
+        });
+        let of_others = ["assets/sql/checks/patroni", "assets/sql/checks/vip"];
+        let of_others = of_others.into_iter().flat_map(files).map(|file| {
+            let sql = Sql::new(file.1)
+                .literal("held", "pg3")
+                .literal("primary", "10.0.0.11")
+                .literal("standby", "pg-b")
+                .literal("standby_host", "10.0.0.12")
+                .literal("role", "replicator")
+                .number("lag", 1)
+                .number("longest", 1);
+            (file, sql)
+        });
+        for ((name, _, from, until), sql) in of_blue_green.chain(of_others) {
+            if major < from || major >= until {
+                continue;
+            }
             let wire = sql.wire().expect("every value is known");
             asked += 1;
             if let Err(error) = client.simple_query(wire.expose_secret()).await {

@@ -129,12 +129,17 @@ impl Job {
 
     /// True when a server stands at the point, apart from Patroni.
     pub(super) fn stands_at(seen: &Server, point: &Point, stood: bool) -> bool {
+        seen.paused && Self::is_at(seen, point, stood)
+    }
+
+    /// The same, also of one whose pause was ended so that it is promoted there.
+    pub(super) fn is_at(seen: &Server, point: &Point, stood: bool) -> bool {
         let at_point = match seen.replayed {
             // The second time a few bytes beyond it have been read, never the commit behind it.
             Some(replayed) if stood => replayed >= point.lsn,
             replayed => replayed == Some(point.lsn),
         };
-        seen.in_recovery && seen.paused && at_point && seen.config_file.ends_with(OURS)
+        seen.in_recovery && at_point && seen.config_file.ends_with(OURS)
     }
 
     /// What Patroni started the held member's server with.

@@ -145,7 +145,11 @@ impl Switch {
         let point = ctx.known(&POINT)?;
         let stood = ctx.facts().get(&STOOD).unwrap_or(false);
         let seen = server(ctx.world.databases.as_ref(), &job.server(&held)).await?;
-        if Job::stands_at(&seen, &point, stood) {
+        let promoting = ctx.facts().get(&PROMOTING).is_some();
+        // Once its promotion was sent it need not be paused any more, and may be through with it by now.
+        if Job::stands_at(&seen, &point, stood)
+            || promoting && (!seen.in_recovery || Job::is_at(&seen, &point, stood))
+        {
             return Ok(());
         }
         Err(StepError::Stop(format!(
@@ -307,7 +311,11 @@ impl Step for Switch {
         let (job, held) = (&self.job, self.job.held());
         let budget = job.profile.budgets.write_pause;
         self.must_stand(ctx).await?;
-        if ctx.facts().get(&PROMOTING).is_none() {
+        if ctx.facts().get(&PROMOTING).is_some() {
+            for member in self.to_stop(&ctx.facts()) {
+                self.proven_stopped(ctx, &member).await?;
+            }
+        } else {
             let leader = relied_on(ctx, job).await?;
             let began = match self.stop_all(ctx, &leader).await {
                 Ok(began) => began,
@@ -330,7 +338,13 @@ impl Step for Switch {
         ctx.learn(&PROMOTING, &true)?;
         ctx.pause(PauseEvent::PointOfNoReturn)?;
         part(ctx, 2, async {
-            ctx.send(&self.promote()).await?;
+            // One that is not paused any more is on its way already.
+            if server(ctx.world.databases.as_ref(), &job.server(&held))
+                .await?
+                .paused
+            {
+                ctx.send(&self.promote()).await?;
+            }
             let timeline = match self.promoted(ctx, SOON).await {
                 Err(StepError::TimedOut { .. }) => {
                     ctx.send(&self.promote_still()).await?;
