@@ -55,7 +55,7 @@ async fn whatever_becomes_of_a_record_of_the_write_pause_blue_is_given_back() {
         assert!(!chain.lab.is_open(GREEN).await, "{fault}");
         chain.lab.assert_nothing_lost().await;
     }
-    for record in [first, first + 2, first + 6, first + 12] {
+    for record in [first + 3, first + 5, first + 9, first + 15] {
         let fault = format!("kill-record:{record}");
         let (ended, _) = chain.process(Call::Resume, &[CUT_OVER], &fault, 1).await;
         assert_eq!(ended.code, KILLED, "{fault}:\n{}", ended.said);
