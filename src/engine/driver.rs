@@ -226,7 +226,8 @@ impl Driver {
                 Err(_) => Err(format!("no answer within {READING_LIMIT:?}")),
             };
             let answer = match answer {
-                Err(_) if lenient => Ok(Probe::NotApplied),
+                // What was left out makes the servers' answers fit nothing.
+                Err(_) | Ok(Probe::Unknown(_)) if lenient => Ok(Probe::NotApplied),
                 answer => answer,
             };
             Input::Probed(id, answer)

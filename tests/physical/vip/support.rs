@@ -130,6 +130,12 @@ impl Vip {
         self.call(&["run", profile.to_str().expect("path")], confirmed, None)
     }
 
+    pub fn dry_run(&self) -> Ended {
+        let profile = self.profile();
+        let profile = profile.to_str().expect("path");
+        self.call(&["run", profile, "--dry-run"], &[], None)
+    }
+
     pub fn resume(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
         self.call(&["resume", &self.newest_run()], confirmed, fault)
     }

@@ -7,6 +7,9 @@ use super::support::{
 #[tokio::test]
 async fn there_and_back_and_there_again() {
     let Some(lab) = Vip::up(4) else { return };
+    lab.dry_run()
+        .with(DONE)
+        .saying("skipped: dry run: nothing was sent");
     assert_eq!(lab.primaries().await, [A]);
     lab.run(&[OVER_TO_B, UPGRADE, CLOSE])
         .with(DONE)
