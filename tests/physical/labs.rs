@@ -113,12 +113,12 @@ fn the_next_start_removes_what_killed_labs_left() {
     for killed in [&guard, &vip] {
         killed.wait_until_nothing_runs();
     }
+    let next = Place::new();
+    next.up(&[VIP, "--loopback"]);
     assert_eq!(
         network.map(|network| left_of(&network)).unwrap_or_default(),
         [""; 0]
     );
-    let next = Place::new();
-    next.up(&[VIP, "--loopback"]);
     for killed in [&guard, &vip] {
         assert!(!killed.dir().exists());
     }
