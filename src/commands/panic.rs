@@ -18,7 +18,7 @@ use crate::cli::PanicArgs;
 use crate::engine::Memory;
 use crate::event::{Intent, Outcome, StepState};
 use crate::journal::{RunView, Runs};
-use crate::runbook::{PlanPhase, PlanStep};
+use crate::runbook::{PlanPhase, PlanStep, StepResult};
 
 /// How long the process that drives the run may take to stop: the longest a write pause is finished or taken back in.
 const STOP_LIMIT: Duration = Duration::from_secs(90);
@@ -43,7 +43,10 @@ pub async fn run(args: &PanicArgs) -> Ended {
     let point = view.plan.point_of_no_return.as_ref();
     let beyond = point
         .and_then(|id| memory.steps.get(id))
-        .is_some_and(|step| matches!(step.state, Some(StepState::Done { .. })));
+        .and_then(|step| step.state.as_ref())
+        .is_some_and(|state| {
+            matches!(state, StepState::Done { result, .. } if !matches!(result, StepResult::TakenBack(_)))
+        });
     let crossed = beyond || memory.steps.values().any(|step| step.crossed);
     if crossed && memory.outcome != Some(Outcome::RolledBack) {
         // What waits for Enter before the step that was confirmed belongs to it.
