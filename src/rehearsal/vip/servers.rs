@@ -159,11 +159,13 @@ pub fn write_passfile(dir: &Path, passwords: &Passwords) -> Result<(), Rehearsal
     owned.map_err(RehearsalError::io("hand over", &path))
 }
 
-/// Waits until a standby streams.
+/// Waits until a standby streams and has said that it has replayed what there is: a lab that is up passes its checks.
 pub async fn wait_streaming(primary: &Console, standby: &str) -> Result<(), RehearsalError> {
     let until = Instant::now() + LIMIT;
-    let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
-    while primary.value("postgres", streaming).await? != "1" {
+    // Until the standby answers, a moment after it is seen streaming, what it has replayed is NULL.
+    let close = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' \
+                 AND pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 1048576";
+    while primary.value("postgres", close).await? != "1" {
         if Instant::now() > until {
             return Err(RehearsalError::TimedOut {
                 what: format!("{standby}'s way to streaming"),
