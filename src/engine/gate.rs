@@ -17,6 +17,9 @@ pub enum Answer {
     Enter,
     /// Typed this.
     Typed(String),
+    /// The phrase was typed before: the step went past the point of no return and was cut short there. Asking again
+    /// would keep applications waiting for an answer that can only be yes.
+    Before,
 }
 
 impl Clearance {
@@ -36,7 +39,9 @@ pub fn accepts(info: &StepInfo, answer: &Answer) -> Result<(), String> {
         ));
     }
     match (&info.gate, answer) {
-        (Gate::None, Answer::ByItself | Answer::Enter) | (Gate::Enter, Answer::Enter) => Ok(()),
+        (Gate::None, Answer::ByItself | Answer::Enter)
+        | (Gate::Enter, Answer::Enter)
+        | (Gate::Phrase(_), Answer::Before) => Ok(()),
         (Gate::Phrase(wanted), Answer::Typed(typed)) if wanted == typed => Ok(()),
         (Gate::Phrase(wanted), Answer::Typed(_)) => {
             Err(format!("that is not the phrase; it reads: {wanted}"))

@@ -111,16 +111,13 @@ impl Remembered {
                 self.held = false;
             }
             StepState::Undoing | StepState::Waiting => self.held = true,
-            StepState::Undone => {
-                self.touched = false;
-                self.crossed = false;
-                self.held = true;
-            }
-            StepState::Done {
+            StepState::Undone
+            | StepState::Done {
                 result: StepResult::TakenBack(_),
                 ..
             } => {
                 self.touched = false;
+                self.crossed = false;
                 self.held = true;
             }
             StepState::Later => self.touched = false,

@@ -36,13 +36,16 @@ impl Machine {
                 probe: answer.clone(),
             },
         )];
-        let begun = self.slots[at].touched && !self.slots[at].held;
+        let slot = &self.slots[at];
+        let begun = slot.touched && !slot.held;
+        let beyond = begun && slot.crossed && matches!(slot.info.gate, Gate::Phrase(_));
         if !matches!(answer, Probe::NotApplied) {
             self.slots[at].touched = true;
         }
         effects.extend(match (answer, occasion) {
             (Probe::Applied, occasion) => self.found_applied(at, occasion),
             (Probe::TakeBack(evidence), _) => self.take_back(at, &evidence),
+            (Probe::Partial(_), Occasion::Turn | Occasion::Retry) if beyond => self.go_beyond(at),
             (_, Occasion::Retry) => self.turn(at, true),
             (Probe::Unknown(evidence), Occasion::Failure(error, _)) => {
                 self.unclear(at, format!("{error}; {evidence}"))
@@ -86,14 +89,26 @@ impl Machine {
             _ => None,
         };
         match answer {
-            Some(Answer::ByItself) => {
-                match clear(&slot.info, &Answer::ByItself, &CheckReport::default()) {
-                    Ok(clearance) => self.apply(at, clearance),
-                    Err(reason) => self.failed(at, reason, 0),
-                }
-            }
+            Some(Answer::ByItself) => self.apply_on(at, &Answer::ByItself),
             Some(answer) => self.check(at, Some(answer)),
             None => self.open_gate(at),
+        }
+    }
+
+    /// Goes on where the step was cut short beyond the point of no return: its gate has been passed, and the write pause
+    /// lasts until it is through.
+    fn go_beyond(&mut self, at: usize) -> Vec<Effect> {
+        let text = "goes on beyond the point of no return, as was confirmed before it".to_owned();
+        let mut effects = vec![self.log(at, text)];
+        effects.extend(self.apply_on(at, &Answer::Before));
+        effects
+    }
+
+    /// Applies a step on an answer for which no checks are asked.
+    fn apply_on(&mut self, at: usize, answer: &Answer) -> Vec<Effect> {
+        match clear(&self.slots[at].info, answer, &CheckReport::default()) {
+            Ok(clearance) => self.apply(at, clearance),
+            Err(reason) => self.failed(at, reason, 0),
         }
     }
 
@@ -216,6 +231,7 @@ impl Machine {
     /// Everything is as before the step: it waits at its gate, also when its own gate asks for nothing.
     fn taken_back(&mut self, at: usize, why: String, took_ms: u64) -> Vec<Effect> {
         self.slots[at].touched = false;
+        self.slots[at].crossed = false;
         self.slots[at].held = true;
         let result = StepResult::TakenBack(why);
         let mut effects = vec![self.state(at, StepState::Done { result, took_ms })];

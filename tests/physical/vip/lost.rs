@@ -29,16 +29,8 @@ async fn lose_the_primary(lab: &Vip, cut: &PathBuf) {
         .saying("cutover.switch  waits for the phrase");
     lab.ask(B, "ALTER SYSTEM SET primary_conninfo = ''").await;
     lab.ask(B, "SELECT pg_reload_conf()").await;
-    for _ in 0..200 {
-        if lab
-            .ask(B, "SELECT count(*) FROM pg_stat_wal_receiver")
-            .await
-            == "0"
-        {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    lab.until(B, "SELECT count(*) FROM pg_stat_wal_receiver", "0")
+        .await;
     lab.ask(
         A,
         "CREATE TABLE only_on_a AS SELECT generate_series(1, 10000)",
@@ -77,20 +69,8 @@ async fn comes_back(lab: &Vip, cut: &PathBuf, by: &str) {
         ("0".to_owned(), "0".to_owned())
     );
     lab.ask(B, "CREATE TABLE afterwards AS SELECT 1").await;
-    for _ in 0..100 {
-        if lab
-            .ask(
-                A,
-                "SELECT count(*) FROM pg_class WHERE relname = 'afterwards'",
-            )
-            .await
-            == "1"
-        {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("pg-a does not follow");
+    let follows = "SELECT count(*) FROM pg_class WHERE relname = 'afterwards'";
+    lab.until(A, follows, "1").await;
 }
 
 #[tokio::test]

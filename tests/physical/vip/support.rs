@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -18,6 +19,9 @@ pub const OVER_TO_A: &str = "cutover.switch=switch over pg-b";
 pub const BACK_TO_A: &str = "rollback.switch=roll back to pg-a";
 pub const UPGRADE: &str = "rejoin.upgrade=x";
 pub const CLOSE: &str = "finish.close=x";
+
+/// What comes in a moment has come by then, also on a machine that is busy.
+const MOMENT: Duration = Duration::from_secs(60);
 
 /// How a call of `greenlight` ended; no code when it was killed.
 pub struct Ended {
@@ -184,6 +188,31 @@ impl Vip {
         row.unwrap_or_default()
     }
 
+    /// Asks until the answer is this, for what comes in a moment.
+    #[track_caller]
+    pub fn until<'a>(
+        &'a self,
+        node: &'a str,
+        sql: &'a str,
+        wanted: &'a str,
+    ) -> impl Future<Output = ()> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            let until = Instant::now() + MOMENT;
+            loop {
+                let answer = self.ask(node, sql).await;
+                if answer == wanted {
+                    return;
+                }
+                assert!(
+                    Instant::now() < until,
+                    "{caller}: {node} still answers {answer:?}, not {wanted:?}: {sql}"
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     /// The servers that take writes now.
     pub async fn primaries(&self) -> Vec<&'static str> {
         let mut primaries = Vec::new();
@@ -251,7 +280,7 @@ impl Vip {
             if rows(&audit) > before.map(|rows| rows + 20) {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
         panic!("the writers stand still");
     }

@@ -2,6 +2,8 @@ use super::support::{
     A, B, BACK_TO_A, CLOSE, DONE, OVER_TO_A, OVER_TO_B, PARKED, ROLLED_BACK, STUCK, UPGRADE, Vip,
 };
 
+const NO_RETURN: &str = "point of no return ══";
+
 /// There, back by the next run, and there again, which is then rolled back: each finds the roles as the one before has
 /// left them.
 #[tokio::test]
@@ -66,6 +68,33 @@ async fn a_pause_over_its_budget_gives_the_old_primary_back() {
     let ended = lab.run(&[OVER_TO_B]).with(PARKED).saying("was given back");
     assert!(!ended.said.contains("pg_promote"), "{}", ended.said);
     assert_eq!(lab.primaries().await, [A]);
+    lab.assert_nothing_lost();
+}
+
+/// Killed before the point of no return the old primary is given back and the phrase asked for anew; killed beyond it
+/// the next process goes on unasked, for applications wait.
+#[tokio::test]
+async fn the_phrase_is_asked_for_once_on_each_side_of_the_point_of_no_return() {
+    let Some(lab) = Vip::up(2) else { return };
+    lab.run(&[]).with(PARKED);
+    let killed = lab.resume(&[OVER_TO_B], Some("kill-sent:4")).with(None);
+    assert!(!killed.said.contains(NO_RETURN), "{}", killed.said);
+    assert_eq!(lab.primaries().await, [""; 0], "it was stopped");
+    let ended = lab.resume(&[], None).with(PARKED);
+    let ended = ended.saying("cutover.switch  waits for the phrase");
+    assert!(!ended.said.contains(NO_RETURN), "{}", ended.said);
+    assert_eq!(lab.primaries().await, [A]);
+    // The standby tries to connect again every few seconds.
+    let streams = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'";
+    lab.until(B, streams, "1").await;
+    lab.resume(&[OVER_TO_B], Some("kill-before:6"))
+        .with(None)
+        .saying(NO_RETURN);
+    assert_eq!(lab.primaries().await, [""; 0], "nothing was promoted yet");
+    let ended = lab.resume(&[], None).with(PARKED);
+    let ended = ended.saying("goes on beyond the point of no return");
+    ended.saying("rejoin.upgrade  waits");
+    assert_eq!(lab.primaries().await, [B]);
     lab.assert_nothing_lost();
 }
 

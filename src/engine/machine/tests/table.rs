@@ -13,7 +13,7 @@ const SWITCHING: &str = "TO_SWITCH; probed switch not-applied; confirm switch; c
 const SWITCHED: &str = "SWITCHING; crossed switch; ended switch done";
 
 /// How each state is reached.
-const STATES: [(&str, &str); 20] = [
+const STATES: [(&str, &str); 21] = [
     ("asleep", ""),
     ("probing", "TO_MAKE"),
     ("applying", "TO_MAKE; probed make not-applied"),
@@ -52,6 +52,10 @@ const STATES: [(&str, &str); 20] = [
     (
         "failed beyond the point of no return",
         "SWITCHING; crossed switch; ended switch failed",
+    ),
+    (
+        "probing for a retry beyond the point of no return",
+        "SWITCHING; crossed switch; ended switch failed; retry switch",
     ),
     (
         "undoing one step",
