@@ -25,7 +25,7 @@ impl Place {
     }
 
     /// The network of namespaces, where the lab has one.
-    fn network(&self) -> Option<String> {
+    pub fn network(&self) -> Option<String> {
         let text = std::fs::read_to_string(self.dir().join("lab.json")).expect("card");
         let card: Value = serde_json::from_str(&text).expect("JSON");
         card["network"].as_str().map(str::to_owned)

@@ -1,5 +1,7 @@
 //! The procedures on real servers of their own: Patroni and etcd, virtual IPs in network namespaces.
 
+#[path = "../support/call.rs"]
+mod call;
 mod guard;
 mod labs;
 #[path = "../support/place.rs"]

@@ -1,9 +1,7 @@
-//! Calls of `greenlight`: how they go, how they end.
+//! Calls of `greenlight`: how they end, and the runs they leave.
 
-use std::time::Duration;
-
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
+use std::path::Path;
+use std::process::Output;
 
 /// How a call of `greenlight` ended; no code when it was killed.
 #[derive(Debug)]
@@ -13,6 +11,15 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// What it said is its standard output, then its standard error.
+    pub fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            said: text(&output.stdout) + &text(&output.stderr),
+        }
+    }
+
     #[track_caller]
     pub fn with(self, code: Option<i32>) -> Self {
         assert_eq!(self.code, code, "{}", self.said);
@@ -26,62 +33,16 @@ impl Ended {
     }
 }
 
-/// A call under way, its lines read as they come.
-pub struct UnderWay {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    said: String,
-}
-
-impl UnderWay {
-    /// Its standard output is on a pipe.
-    pub fn of(mut child: Child) -> Self {
-        let stdout = child.stdout.take().expect("a pipe");
-        Self {
-            child,
-            lines: BufReader::new(stdout).lines(),
-            said: String::new(),
-        }
-    }
-
-    /// Reads on until a line holds these words, and returns it.
-    #[track_caller]
-    pub fn says<'a>(&'a mut self, words: &'a str) -> impl Future<Output = String> + 'a {
-        let caller = std::panic::Location::caller();
-        async move {
-            let found = async {
-                while let Some(line) = self.lines.next_line().await.expect("a line") {
-                    self.said.push_str(&line);
-                    self.said.push('\n');
-                    if line.contains(words) {
-                        return Some(line);
-                    }
-                }
-                None
-            };
-            let found = tokio::time::timeout(Duration::from_secs(180), found).await;
-            match found {
-                Ok(Some(line)) => line,
-                _ => panic!("{caller}: no {words:?} in:\n{}", self.said),
-            }
-        }
-    }
-
-    /// The process.
-    pub fn pid(&self) -> String {
-        self.child.id().expect("running").to_string()
-    }
-
-    /// Reads to the end.
-    pub async fn ended(mut self) -> Ended {
-        while let Some(line) = self.lines.next_line().await.expect("a line") {
-            self.said.push_str(&line);
-            self.said.push('\n');
-        }
-        let output = self.child.wait_with_output().await.expect("greenlight");
-        Ended {
-            code: output.status.code(),
-            said: self.said + &String::from_utf8_lossy(&output.stderr),
-        }
-    }
+/// The run in this folder that was begun last.
+pub fn newest_run(runs: &Path) -> String {
+    let newest = std::fs::read_dir(runs)
+        .expect("runs")
+        .flatten()
+        .filter(|entry| entry.path().join("journal.jsonl").is_file())
+        .max_by_key(|entry| {
+            let written = entry.path().join("plan.json").metadata();
+            written.and_then(|m| m.modified()).expect("time")
+        });
+    let newest = newest.expect("a run").file_name();
+    newest.into_string().expect("id")
 }

@@ -10,8 +10,11 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 #[path = "call.rs"]
 mod call;
+#[path = "under_way.rs"]
+mod under_way;
 
-pub use call::{Ended, UnderWay};
+pub use call::Ended;
+pub use under_way::UnderWay;
 
 pub const BLUE: &str = "BLUE";
 pub const GREEN: &str = "GREEN";
@@ -125,11 +128,7 @@ impl Lab {
     async fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
         let output = self.command(args, confirmed, fault).output().await;
         let output = output.expect("greenlight");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            code: output.status.code(),
-            said: text(&output.stdout) + &text(&output.stderr),
-        }
+        Ended::of(&output)
     }
 
     pub async fn run(&self, confirmed: &[&str]) -> Ended {
@@ -191,11 +190,7 @@ impl Lab {
             .output()
             .await
             .expect("greenlight");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            code: output.status.code(),
-            said: text(&output.stdout) + &text(&output.stderr),
-        }
+        Ended::of(&output)
     }
 
     pub async fn roll_back(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
@@ -235,16 +230,7 @@ impl Lab {
 
     /// The run that was begun last.
     pub fn newest_run(&self) -> String {
-        let runs = std::fs::read_dir(self.scratch.path().join("runs")).expect("runs");
-        let newest = runs
-            .flatten()
-            .filter(|entry| entry.path().join("journal.jsonl").is_file())
-            .max_by_key(|entry| {
-                let written = entry.path().join("plan.json").metadata();
-                written.and_then(|m| m.modified()).expect("time")
-            });
-        let newest = newest.expect("a run").file_name();
-        newest.into_string().expect("id")
+        call::newest_run(&self.runs())
     }
 
     /// What the newest run learnt last under this name.

@@ -1,4 +1,4 @@
-//! What the hosts say: that commands may run there, that the data is what the server says, who has the address.
+//! What the hosts say: that commands may run there, that the data is what the server says, that there is room for more.
 
 use futures_util::FutureExt;
 
@@ -6,17 +6,17 @@ use super::super::ask::{Answer, Answering, Ask, AskError, Asking, Needs};
 use super::super::catalogue::{EARLY, EARLY_AND_GATE};
 use super::super::check::Check;
 use super::super::finding::Finding;
-use super::{name, node, sides};
-use crate::domain::{Node, Place, Sql};
+use super::{node, sides};
+use crate::domain::{Node, Place, Sql, human_bytes};
 use crate::ports::{CommandOutput, CommandSpec};
-use crate::profile::{Installer, Mover, VipSwitchover};
+use crate::profile::{Installer, Mover, NodeSection, VipSwitchover};
 
 /// What a question to a host may take.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
 
-type Asks<'a> = Asking<'a, VipSwitchover>;
+pub(super) type Asks<'a> = Asking<'a, VipSwitchover>;
 
-const fn ask(ask: for<'a> fn(&'a Asks<'a>) -> Answering<'a>) -> Ask<VipSwitchover> {
+pub(super) const fn ask(ask: for<'a> fn(&'a Asks<'a>) -> Answering<'a>) -> Ask<VipSwitchover> {
     Ask::custom(Needs::Blue, "hosts", ask)
 }
 
@@ -28,15 +28,10 @@ pub(super) const CHECKS: &[Check<VipSwitchover>] = &[
     Check::block("data-directory", "The data directories are the servers' own", EARLY, ask(data))
         .why("Stopping, marking and starting work on the data directory of the profile: another one is another server.")
         .remedy("Set data of the node in the profile to what SHOW data_directory says."),
-    Check::block("address-owner", "The address is on the primary alone", EARLY_AND_GATE, ask(owner))
-        .why("On neither host applications are lost already; on both they reach one or the other by chance.")
-        .remedy("Put it on the primary's interface with the prefix of the profile, and take it off the other."),
-    Check::block("address-elsewhere", "No third machine answers for the address", EARLY, ask(elsewhere))
-        .why("A machine that answers as well takes clients away after the next ARP request.")
-        .remedy("Find the machine by its MAC address and take the address off it."),
-    Check::block("address-manager", "The address is managed as the profile says", EARLY_AND_GATE, ask(manager))
-        .why("keepalived or vip-manager would move the address back, or give it to both.")
-        .remedy("Set by = \"keepalived\" under [address], or stop the manager for the run. vip-manager follows Patroni: use patronictl."),
+    Check::block("disk-space", "There is room for WAL and for a copy", EARLY, ask(room))
+        .why("The new primary keeps WAL for the old one until that follows; a full disk stops it. A server that cannot be \
+              rewound is copied anew beside its old data.")
+        .remedy("Free space on this host, or grow its disk. For WAL as much as max_wal_size has to be free."),
     Check::block("upgrade-candidate", "The wanted version can be had", EARLY, ask(candidate))
         .why("What is not in the repositories is found out after the standby has been stopped.")
         .remedy("Refresh the package lists on both hosts, or name a version that is there."),
@@ -46,7 +41,11 @@ pub(super) const CHECKS: &[Check<VipSwitchover>] = &[
 ];
 
 /// One plain command on the host of a side.
-async fn run(asking: &Asks<'_>, side: &Node, argv: Vec<String>) -> Result<CommandOutput, AskError> {
+pub(super) async fn run(
+    asking: &Asks<'_>,
+    side: &Node,
+    argv: Vec<String>,
+) -> Result<CommandOutput, AskError> {
     let hosts = asking.ctx.world.hosts.as_ref();
     let hosts = hosts.ok_or_else(|| AskError::Other("no hosts are known".to_owned()))?;
     Ok(hosts
@@ -54,12 +53,12 @@ async fn run(asking: &Asks<'_>, side: &Node, argv: Vec<String>) -> Result<Comman
         .await?)
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// Both sides, each with its own answer.
-async fn each<'a, F, Fut>(asking: &'a Asks<'a>, one: F) -> Result<Vec<Answer>, AskError>
+pub(super) async fn each<'a, F, Fut>(asking: &'a Asks<'a>, one: F) -> Result<Vec<Answer>, AskError>
 where
     F: Fn(&'a Asks<'a>, Node) -> Fut,
     Fut: Future<Output = Result<Finding, AskError>>,
@@ -86,13 +85,7 @@ async fn commands_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, As
     let data = server.directory();
     let mut asked = vec![
         host.as_owner(&[&server.program("pg_ctl"), "--version"]),
-        host.as_owner(&[
-            "env",
-            "LC_ALL=C",
-            &server.program("pg_controldata"),
-            "-D",
-            &data,
-        ]),
+        controldata(server),
         host.as_owner(&["test", "-w", &data]),
         host.as_owner(&[&server.program("pg_rewind"), "--version"]),
         host.as_owner(&[&server.program("pg_basebackup"), "--version"]),
@@ -149,20 +142,20 @@ fn sudo_would(before: &[String], argv: &[&str]) -> Vec<String> {
         .collect()
 }
 
+fn controldata(server: &NodeSection) -> Vec<String> {
+    let (program, data) = (server.program("pg_controldata"), server.directory());
+    server
+        .host
+        .as_owner(&["env", "LC_ALL=C", &program, "-D", &data])
+}
+
 fn data<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
     each(asking, data_of).boxed()
 }
 
 async fn data_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, AskError> {
     let server = &node(asking.ctx, &side).server;
-    let argv = [
-        "env",
-        "LC_ALL=C",
-        &server.program("pg_controldata"),
-        "-D",
-        &server.directory(),
-    ];
-    let said = run(asking, &side, server.host.as_owner(&argv)).await?;
+    let said = run(asking, &side, controldata(server)).await?;
     let on_disk = said
         .stdout
         .lines()
@@ -190,153 +183,56 @@ async fn data_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, AskErr
     })
 }
 
-fn owner<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
-    owners(asking).boxed()
+fn room<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
+    each(asking, room_of).boxed()
 }
 
-async fn owners<'a>(asking: &'a Asks<'a>) -> Result<Vec<Answer>, AskError> {
-    let address = &asking.ctx.profile.address;
-    if address.by == Mover::Hook {
-        return Ok(vec![Answer::new(
-            "hosts",
-            Finding::skip("a hook points applications"),
-        )]);
-    }
-    let (serving, standby) = sides(asking.ctx);
-    let show = words(&["ip", "-o", "-4", "addr", "show"]);
-    let (on, off) = tokio::try_join!(
-        run(asking, &serving, show.clone()),
-        run(asking, &standby, show.clone())
-    )?;
-    let wanted = format!(" {}/{} ", address.host, address.prefix);
-    let any = format!(" {}/", address.host);
-    let interface = node(asking.ctx, &serving)
-        .interface
-        .as_deref()
-        .unwrap_or_default();
-    let line = on.stdout.lines().find(|line| line.contains(&any));
-    let first = match line {
-        None => Finding::fail(format!(
-            "{} does not have {}",
-            name(asking.ctx, &serving),
-            address.host
-        )),
-        Some(line) if !line.contains(&wanted) => Finding::fail(format!(
-            "it has it with another prefix than /{}: {}",
-            address.prefix,
-            line.trim()
-        )),
-        Some(line) if !line.contains(&format!(" {interface} ")) => Finding::fail(format!(
-            "it has it on another interface than {interface}: {}",
-            line.trim()
-        )),
-        Some(_) => Finding::pass(format!(
-            "{}/{} on {interface}",
-            address.host, address.prefix
-        )),
-    };
-    let second = if off.stdout.contains(&any) {
-        Finding::fail(format!(
-            "{} has {} as well",
-            name(asking.ctx, &standby),
-            address.host
-        ))
-    } else {
-        Finding::pass("it does not have it")
-    };
-    Ok(vec![
-        Answer::new(serving.to_string(), first),
-        Answer::new(standby.to_string(), second),
-    ])
-}
-
-fn elsewhere<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
-    third(asking).boxed()
-}
-
-/// Asked by ARP from the standby, which does not have it: only the primary may answer.
-async fn third<'a>(asking: &'a Asks<'a>) -> Result<Vec<Answer>, AskError> {
-    let address = &asking.ctx.profile.address;
-    let (_, standby) = sides(asking.ctx);
-    if address.by != Mover::Ip {
-        return Ok(vec![Answer::new(
-            "hosts",
-            Finding::skip("it is not moved by ip"),
-        )]);
-    }
-    let known = node(asking.ctx, &standby);
-    let interface = known.interface.as_deref().unwrap_or_default();
-    let argv = known.server.host.as_root(&[
-        "arping",
-        "-b",
-        "-c",
-        "2",
-        "-w",
-        "2",
-        "-I",
-        interface,
-        &address.host,
-    ]);
-    let said = run(asking, &standby, argv).await?;
-    let mut machines: Vec<_> = said.stdout.lines().filter_map(mac).collect();
-    machines.sort_unstable();
-    machines.dedup();
-    let finding = match machines.as_slice() {
-        [one] => Finding::pass(format!("only {one} answers")),
-        [] => Finding::fail(format!(
-            "nobody answers for {}: {}",
-            address.host,
+async fn room_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, AskError> {
+    let server = &node(asking.ctx, &side).server;
+    let of = [server.data_file("pg_wal"), server.directory()];
+    // The first with a slash at its end: it may be a link to another disk.
+    let wal = format!("{}/", of[0]);
+    let argv = ["df", "-B1", "--output=avail", &wal, &of[1]];
+    let said = run(asking, &side, server.host.as_owner(&argv)).await?;
+    let free: Vec<u64> = said
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .collect();
+    let sql = Sql::new(include_str!(
+        "../../../assets/sql/checks/vip/disk-space.sql"
+    ));
+    let place = Place::new(side, &asking.ctx.profile.database);
+    let rows = asking.sessions.query(&place, &sql).await?;
+    let bytes = |name| rows.one()?.get::<i64>(name).map(i64::unsigned_abs);
+    let (wal, data) = (bytes("wal")?, bytes("data")?);
+    Ok(match free.as_slice() {
+        [for_wal, for_data] => judge_room((*for_wal, wal), (*for_data, data)),
+        _ => Finding::warn(format!(
+            "df does not say what is free: {}",
             said.output.trim()
         )),
-        several => Finding::fail(format!(
-            "{} machines answer: {}",
-            several.len(),
-            several.join(", ")
-        )),
-    };
-    Ok(vec![Answer::new(standby.to_string(), finding)])
-}
-
-/// The machine of a line of `arping`: `Unicast reply from 10.0.0.10 [AA:BB:…]  0.6ms`.
-fn mac(line: &str) -> Option<&str> {
-    let rest = line.split_once('[')?.1;
-    let mac = rest.split_once(']')?.0;
-    (line.contains("reply from") && mac.len() == 17).then_some(mac)
-}
-
-fn manager<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
-    each(asking, manager_of).boxed()
-}
-
-/// By the processes of the host whose words name the address, or that are what manages addresses.
-async fn manager_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, AskError> {
-    let address = &asking.ctx.profile.address;
-    let said = run(asking, &side, words(&["ps", "-eo", "comm="])).await?;
-    let runs = |name: &str| said.stdout.lines().any(|line| line.trim() == name);
-    Ok(if runs("vip-manager") {
-        Finding::fail("vip-manager runs: it follows Patroni's leader")
-    } else if runs("keepalived") && address.by == Mover::Ip {
-        let file = "/etc/keepalived/keepalived.conf";
-        let argv =
-            node(asking.ctx, &side)
-                .server
-                .host
-                .as_root(&["grep", "-cw", &address.host, file]);
-        match run(asking, &side, argv).await?.code {
-            Some(0) => Finding::fail(format!(
-                "keepalived runs, and {file} names {}",
-                address.host
-            )),
-            Some(1 | 2) => {
-                Finding::pass("keepalived runs, and its configuration does not name the address")
-            }
-            _ => Finding::warn("keepalived runs, and its configuration could not be read"),
-        }
-    } else if !runs("keepalived") && matches!(address.by, Mover::Keepalived { .. }) {
-        Finding::fail("keepalived does not run, so it cannot take the address")
-    } else {
-        Finding::pass("as the profile says")
     })
+}
+
+/// What is free and what is needed, for WAL and for a copy of the data, bytes.
+fn judge_room(wal: (u64, u64), copy: (u64, u64)) -> Finding {
+    let told = |(free, needed): (u64, u64)| {
+        format!("{} free, {} needed", human_bytes(free), human_bytes(needed))
+    };
+    if wal.0 < wal.1 {
+        Finding::fail(format!("for WAL {}", told(wal)))
+    } else if copy.0 < copy.1 {
+        Finding::warn(format!("for a copy beside the old data {}", told(copy))).remedy(
+            "Make room before the old primary has to be copied anew, or keep it rewindable.",
+        )
+    } else {
+        Finding::pass(format!(
+            "for WAL {}, for a copy {}",
+            human_bytes(wal.0),
+            human_bytes(copy.0)
+        ))
+    }
 }
 
 fn candidate<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
@@ -380,13 +276,15 @@ fn fencing<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{mac, sudo_would, words};
+    use super::{judge_room, sudo_would, words};
+    use crate::checks::FindingKind;
 
     #[test]
-    fn only_replies_name_machines() {
-        let reply = "Unicast reply from 10.0.0.10 [2A:3B:AA:BB:CC:DD]  0.612ms";
-        assert_eq!(mac(reply), Some("2A:3B:AA:BB:CC:DD"));
-        assert_eq!(mac("ARPING 10.0.0.10 from 10.0.0.12 eth0"), None);
+    fn wal_without_room_blocks_and_a_copy_without_warns() {
+        let kind = |wal, copy| judge_room(wal, copy).kind;
+        assert_eq!(kind((2, 1), (9, 9)), FindingKind::Pass);
+        assert_eq!(kind((2, 1), (8, 9)), FindingKind::Warn);
+        assert_eq!(kind((0, 1), (8, 9)), FindingKind::Fail);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! At the gate of the way back the sides have changed places: what is asked of BLUE is asked of the side that serves.
 
+mod address;
 mod hosts;
 mod pair;
 mod servers;
@@ -14,9 +15,14 @@ use crate::profile::{VipNode, VipSwitchover};
 
 impl Subject for VipSwitchover {
     fn catalogue() -> impl Iterator<Item = &'static Check<Self>> {
-        [servers::CHECKS, pair::CHECKS, hosts::CHECKS]
-            .into_iter()
-            .flatten()
+        [
+            servers::CHECKS,
+            pair::CHECKS,
+            hosts::CHECKS,
+            address::CHECKS,
+        ]
+        .into_iter()
+        .flatten()
     }
 
     fn places(ctx: &CheckContext<'_, Self>, on: On, _scope: Scope) -> Vec<Place> {

@@ -14,28 +14,36 @@ const FACTS: SqlFile = &[(10, include_str!("../../../assets/sql/checks/vip/facts
 /// `pg_promote` and `standby.signal` came with it.
 const OLDEST: i32 = 12;
 
-const fn both(judge: fn(&Asked<'_, VipSwitchover>, &Rows, &Rows) -> Judged) -> Ask<VipSwitchover> {
+const PLATFORM: SqlFile = &[(
+    12,
+    include_str!("../../../assets/sql/checks/vip/same-platform.sql"),
+)];
+
+const fn both(
+    sql: SqlFile,
+    judge: fn(&Asked<'_, VipSwitchover>, &Rows, &Rows) -> Judged,
+) -> Ask<VipSwitchover> {
     Ask::Pair {
         scope: Scope::Server,
-        sql: FACTS,
+        sql,
         judge,
     }
 }
 
 /// The checks of this page.
 pub(super) const CHECKS: &[Check<VipSwitchover>] = &[
-    Check::block("same-system", "Both are copies of one", EARLY, both(same_system))
+    Check::block("same-system", "Both are copies of one", EARLY, both(FACTS, same_system))
         .why("Servers of different origin share a name at most: the standby would not have the rows.")
         .remedy("Check host and port of both nodes in the profile."),
-    Check::block("same-major", "Both run the same major version", EARLY, both(same_major))
+    Check::block("same-major", "Both run the same major version", EARLY, both(FACTS, same_major))
         .why("A standby replays only what its own major version writes, and promotion as done here came with 12.")
         .remedy("This procedure is for minor upgrades: use rds-blue-green or logical replication for a new major version."),
-    Check::block("standby-sizes", "The standby is not smaller", EARLY, both(standby_sizes))
+    Check::block("standby-sizes", "The standby is not smaller", EARLY, both(FACTS, standby_sizes))
         .why("A standby with less than the primary refuses to replay, and as a primary turns sessions away.")
         .remedy("Raise these settings on the standby and restart it."),
-    Check::warn("same-platform", "Both run on the same platform", EARLY, both(same_platform))
+    Check::warn("same-platform", "Both sort text alike", EARLY, both(PLATFORM, same_platform))
         .why("Another C library may sort text in another way: indexes would be wrong after the switchover.")
-        .remedy("Compare glibc and ICU on both hosts; rebuild indexes on text where they differ."),
+        .remedy("Bring glibc and ICU of both hosts to one version, or rebuild indexes on text where they differ."),
 ];
 
 fn same_system(_: &Asked<'_, VipSwitchover>, blue: &Rows, green: &Rows) -> Judged {

@@ -101,11 +101,21 @@ pub async fn preflight(
 ) -> Result<CheckReport, Failure> {
     reach::refuse_tokens(&profile)?;
     let blue = reach::primary(&profile, run).await?;
-    let world = reach::world(&profile, run, &blue, false);
+    Ok(look_from(&profile, &blue, run, show).await)
+}
+
+/// The same with the node `blue` taken for the primary, whatever it is.
+pub async fn look_from(
+    profile: &VipSwitchover,
+    blue: &str,
+    run: &str,
+    show: &(dyn Fn(CheckResult) + Send + Sync),
+) -> CheckReport {
+    let world = reach::world(profile, run, blue, false);
     let mut facts = Facts::default();
     facts.insert(BLUE_IS.name(), blue.into());
     let ctx = CheckContext {
-        profile: &profile,
+        profile,
         world: &world,
         facts: &facts,
         run,
@@ -113,7 +123,7 @@ pub async fn preflight(
         replication_password: None,
         run_dir: None,
     };
-    Ok(run_all(&ctx, show).await)
+    run_all(&ctx, show).await
 }
 
 /// Asks the gate's checks again before a switchover is confirmed. They look from the side that serves.

@@ -2,9 +2,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use greenlight::profile::{Via, VipSwitchover};
+use greenlight::runbook::CheckReport;
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
+use crate::call::{Ended, newest_run};
 use crate::place::Place;
 
 pub const DONE: Option<i32> = Some(0);
@@ -21,27 +24,7 @@ pub const UPGRADE: &str = "rejoin.upgrade=x";
 pub const CLOSE: &str = "finish.close=x";
 
 /// What comes in a moment has come by then, also on a machine that is busy.
-const MOMENT: Duration = Duration::from_secs(60);
-
-/// How a call of `greenlight` ended; no code when it was killed.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub said: String,
-}
-
-impl Ended {
-    #[track_caller]
-    pub fn with(self, code: Option<i32>) -> Self {
-        assert_eq!(self.code, code, "{}", self.said);
-        self
-    }
-
-    #[track_caller]
-    pub fn saying(self, words: &str) -> Self {
-        assert!(self.said.contains(words), "no {words:?} in:\n{}", self.said);
-        self
-    }
-}
+pub const MOMENT: Duration = Duration::from_secs(60);
 
 /// A lab of two servers, and a folder for its runs.
 pub struct Vip {
@@ -96,17 +79,7 @@ impl Vip {
     }
 
     pub fn newest_run(&self) -> String {
-        let runs = std::fs::read_dir(self.runs()).expect("runs").flatten();
-        let newest = runs.filter(|entry| entry.path().join("journal.jsonl").is_file());
-        let newest = newest.max_by_key(|entry| {
-            let written = entry.path().join("plan.json").metadata();
-            written.and_then(|m| m.modified()).expect("time")
-        });
-        newest
-            .expect("a run")
-            .file_name()
-            .into_string()
-            .expect("id")
+        newest_run(&self.runs())
     }
 
     fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
@@ -122,11 +95,7 @@ impl Vip {
             command.env("GREENLIGHT_FAULT", fault);
         }
         let output = command.output().expect("greenlight");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            code: output.status.code(),
-            said: text(&output.stdout) + &text(&output.stderr),
-        }
+        Ended::of(&output)
     }
 
     pub fn run(&self, confirmed: &[&str]) -> Ended {
@@ -148,29 +117,19 @@ impl Vip {
         self.call(&["rollback", &self.newest_run()], confirmed, fault)
     }
 
-    /// The answers of the pre-flight, by id: the worst of each.
-    pub fn check(&self) -> std::collections::BTreeMap<String, String> {
+    /// What the pre-flight says.
+    pub fn check(&self) -> CheckReport {
         let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
             .args(["check", "--json"])
             .arg(self.profile())
             .output()
             .expect("greenlight");
-        let said: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-        let mut worst = std::collections::BTreeMap::new();
-        for check in said["checks"].as_array().expect("checks") {
-            let text = |key: &str| check[key].as_str().expect("text").to_owned();
-            let seen = worst.entry(text("id")).or_insert_with(|| text("verdict"));
-            if text("verdict") == "block" || seen == "skipped" || seen == "pass" {
-                *seen = text("verdict");
-            }
-        }
-        worst
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
     pub async fn connect(&self, node: &str, options: &str) -> Option<Client> {
-        let url = &self.urls[usize::from(node == B)];
-        let config = format!("{url}?connect_timeout=3{options}");
+        let url = self.url(node);
+        let config = format!("{url}?connect_timeout=3&options=-cstatement_timeout%3D60s{options}");
         let (client, connection) = tokio_postgres::connect(&config, NoTls).await.ok()?;
         tokio::spawn(connection);
         Some(client)
@@ -186,6 +145,15 @@ impl Vip {
             _ => None,
         });
         row.unwrap_or_default()
+    }
+
+    /// Each of these statements for itself, in one session.
+    pub async fn all(&self, node: &str, statements: &[&str]) {
+        let client = self.connect(node, "").await.expect("a session");
+        for sql in statements {
+            let done = client.batch_execute(sql).await;
+            done.unwrap_or_else(|error| panic!("{node}: {error:?}: {sql}"));
+        }
     }
 
     /// Asks until the answer is this, for what comes in a moment.
@@ -226,43 +194,55 @@ impl Vip {
         primaries
     }
 
-    /// Runs words on the host of a node, as its profile says.
-    #[track_caller]
-    pub fn on_host(&self, node: &str, owner: bool, words: &[&str]) -> String {
-        let profile = greenlight::profile::load(&self.profile()).expect("profile");
-        let profile = profile.vip_switchover().expect("of vip-switchover");
-        let known = &profile.nodes[node].server;
-        let greenlight::profile::Via::Local(before) = &known.host.via else {
+    /// Words on the host of a node, as its profile has them run.
+    pub fn command(&self, node: &str, owner: bool, words: &[&str]) -> Command {
+        let profile = self.known();
+        let host = &profile.nodes[node].server.host;
+        let Via::Local(before) = &host.via else {
             panic!("a lab runs here");
         };
         let asked = if owner {
-            known.host.as_owner(words)
+            host.as_owner(words)
         } else {
-            known.host.as_root(words)
+            host.as_root(words)
         };
         let argv: Vec<_> = before.iter().chain(&asked).collect();
-        let output = Command::new(argv[0])
-            .args(&argv[1..])
-            .output()
-            .expect("a command");
-        assert!(output.status.success(), "{argv:?}: {output:?}");
+        let mut command = Command::new(argv[0]);
+        command.args(&argv[1..]);
+        command
+    }
+
+    /// Runs them.
+    #[track_caller]
+    pub fn on_host(&self, node: &str, owner: bool, words: &[&str]) -> String {
+        let output = self.command(node, owner, words).output();
+        let output = output.expect("a command");
+        assert!(output.status.success(), "{words:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The profile, read.
+    pub fn known(&self) -> VipSwitchover {
+        let profile = greenlight::profile::load(&self.profile()).expect("profile");
+        profile.vip_switchover().expect("of vip-switchover").clone()
+    }
+
+    /// What a superuser connects to.
+    pub fn url(&self, node: &str) -> &str {
+        &self.urls[usize::from(node == B)]
+    }
+
+    /// `pg_ctl` on the server of a node.
+    #[track_caller]
+    pub fn pg_ctl(&self, node: &str, how: &[&str]) {
+        let server = &self.known().nodes[node].server;
+        let words = [&server.program("pg_ctl"), "-D", &server.directory()];
+        self.on_host(node, true, &[&words[..], how].concat());
     }
 
     /// Ends a server as a power cut would.
     pub fn crash(&self, node: &str) {
-        let profile = greenlight::profile::load(&self.profile()).expect("profile");
-        let profile = profile.vip_switchover().expect("of vip-switchover");
-        let server = &profile.nodes[node].server;
-        let stop = [
-            &server.program("pg_ctl"),
-            "stop",
-            "-D",
-            &server.directory(),
-            "-m",
-            "immediate",
-        ];
-        self.on_host(node, true, &stop);
+        self.pg_ctl(node, &["stop", "-m", "immediate"]);
     }
 
     /// The writers go on, and nothing of theirs is lost or there twice.

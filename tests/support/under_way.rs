@@ -1,0 +1,69 @@
+//! Calls of `greenlight` that are listened to while they are under way.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+use super::call::Ended;
+
+/// A call under way, its lines read as they come.
+pub struct UnderWay {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: String,
+}
+
+impl UnderWay {
+    /// Its standard output is on a pipe.
+    pub fn of(mut child: Child) -> Self {
+        let stdout = child.stdout.take().expect("a pipe");
+        Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            said: String::new(),
+        }
+    }
+
+    /// Reads on until a line holds these words, and returns it.
+    #[track_caller]
+    pub fn says<'a>(&'a mut self, words: &'a str) -> impl Future<Output = String> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            let found = async {
+                while let Some(line) = self.lines.next_line().await.expect("a line") {
+                    self.said.push_str(&line);
+                    self.said.push('\n');
+                    if line.contains(words) {
+                        return Some(line);
+                    }
+                }
+                None
+            };
+            let found = tokio::time::timeout(Duration::from_secs(180), found).await;
+            match found {
+                Ok(Some(line)) => line,
+                _ => panic!("{caller}: no {words:?} in:\n{}", self.said),
+            }
+        }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> String {
+        self.child.id().expect("running").to_string()
+    }
+
+    /// Reads to the end.
+    pub async fn ended(mut self) -> Ended {
+        while let Some(line) = self.lines.next_line().await.expect("a line") {
+            self.said.push_str(&line);
+            self.said.push('\n');
+        }
+        let output = self.child.wait_with_output().await.expect("greenlight");
+        let rest = Ended::of(&output);
+        Ended {
+            said: self.said + &rest.said,
+            ..rest
+        }
+    }
+}
