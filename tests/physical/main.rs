@@ -4,6 +4,8 @@
 mod call;
 mod guard;
 mod labs;
+#[path = "../support/missing.rs"]
+mod missing;
 #[path = "../support/place.rs"]
 mod place;
 mod vip;

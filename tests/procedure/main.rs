@@ -10,6 +10,8 @@ mod dead_man;
 mod faults;
 mod guardrails;
 mod hostile;
+#[path = "../support/missing.rs"]
+mod missing;
 mod on_the_way;
 mod pairs;
 mod panic;

@@ -1,7 +1,6 @@
-use std::io::Write as _;
-
 use greenlight::rehearsal::fetch;
 
+use crate::missing::missing;
 use crate::support::{BLUE, GREEN, Lab};
 
 /// Other pairs of versions than the usual 15 and 17.
@@ -17,7 +16,7 @@ async fn other_pairs_go_there_and_back() {
                 there_and_back(from, to).await;
                 gone.push((from, to));
             }
-            Some(why) => name(&format!("the procedure from {from} to {to}: {why}")),
+            Some(why) => missing(&format!("the procedure from {from} to {to}: {why}")),
         }
     }
     println!("there and back: {gone:?}");
@@ -30,15 +29,6 @@ async fn lacking(from: u32, to: u32) -> Option<String> {
         }
     }
     None
-}
-
-/// As `tests/run` wants it.
-fn name(what: &str) {
-    println!("missing: {what}");
-    if let Some(list) = std::env::var_os("GREENLIGHT_TESTS_MISSING") {
-        let list = std::fs::File::options().append(true).open(list);
-        writeln!(list.expect("the list"), "{what}").expect("a line");
-    }
 }
 
 async fn there_and_back(from: u32, to: u32) {

@@ -233,6 +233,11 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
         "Have BLUE follow GREEN",
         "Only a server that has all of it can take over.",
     );
+    let join = after(
+        "rollback.join",
+        "Have keepalived join again on BLUE",
+        "Where it was left out of service after the switchover, the address could not come back to BLUE.",
+    );
     let slot = after(
         "rollback.slot",
         "Prepare GREEN to follow BLUE",
@@ -295,16 +300,12 @@ fn roll_back(job: &Arc<VipJob>) -> Vec<Phase> {
     accept.extend(some(Downgrade::new(job, green.clone(), downgrade)));
     accept.push(Box::new(DropOldSlots::new(job, green.clone(), close)));
     accept.push(Box::new(DropOldSlots::new(job, blue.clone(), slots)));
+    let mut back: Vec<Box<dyn Step>> = vec![Box::new(Rejoin::new(job, blue.clone(), rejoin_blue))];
+    back.extend(some(JoinAddress::new(job, blue, join)));
+    back.push(Box::new(Follow::new(job, green.clone(), slot)));
+    back.push(Box::new(Switch::new(job, green, switch)));
     vec![
-        phase(
-            "rollback",
-            "Switch back",
-            vec![
-                Box::new(Rejoin::new(job, blue, rejoin_blue)),
-                Box::new(Follow::new(job, green.clone(), slot)),
-                Box::new(Switch::new(job, green, switch)),
-            ],
-        ),
+        phase("rollback", "Switch back", back),
         phase("rollback-accept", "Accept BLUE", accept),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod faults;
+mod keepalived;
 mod lost;
 mod support;
 mod whole;

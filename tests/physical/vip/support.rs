@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::call::{Ended, newest_run};
+use crate::missing::missing;
 use crate::place::Place;
 
 pub const DONE: Option<i32> = Some(0);
@@ -36,7 +37,7 @@ impl Vip {
     /// Up, unless namespaces are not to be had: then there is no virtual IP to test with, and that is said.
     pub fn up(writers: usize) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
-            eprintln!("network namespaces are root's: not tested here");
+            missing("network namespaces, which are root's: vip-switchover behind a virtual IP");
             return None;
         }
         let place = Place::new();
