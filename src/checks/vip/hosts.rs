@@ -9,7 +9,7 @@ use super::super::finding::Finding;
 use super::{node, sides};
 use crate::domain::{Node, Place, Sql, human_bytes};
 use crate::ports::{CommandOutput, CommandSpec};
-use crate::profile::{Installer, Mover, NodeSection, VipSwitchover};
+use crate::profile::{Installer, Mover, NodeSection, VipNode, VipSwitchover};
 
 /// What a question to a host may take.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
@@ -76,45 +76,10 @@ fn commands<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
     each(asking, commands_of).boxed()
 }
 
-/// Each program is run as it will be, with arguments that do nothing; where sudo stands before one that cannot be, sudo
-/// is asked whether it would let it.
 async fn commands_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, AskError> {
-    let known = node(asking.ctx, &side);
-    let (server, host) = (&known.server, &known.server.host);
-    let signal = server.data_file("standby.signal");
-    let data = server.directory();
-    let mut asked = vec![
-        host.as_owner(&[&server.program("pg_ctl"), "--version"]),
-        controldata(server),
-        host.as_owner(&["test", "-w", &data]),
-        host.as_owner(&[&server.program("pg_rewind"), "--version"]),
-        host.as_owner(&[&server.program("pg_basebackup"), "--version"]),
-        sudo_would(&host.owner, &["touch", &signal]),
-        sudo_would(&host.owner, &["rm", "-f", &signal]),
-    ];
-    if asking.ctx.profile.address.by == Mover::Ip {
-        asked.push(host.as_root(&["arping", "-V"]));
-        let address = &asking.ctx.profile.address;
-        let whole = format!("{}/{}", address.host, address.prefix);
-        let interface = known.interface.as_deref().unwrap_or_default();
-        asked.push(sudo_would(
-            &host.root,
-            &["ip", "addr", "add", &whole, "dev", interface],
-        ));
-        asked.push(sudo_would(
-            &host.root,
-            &["ip", "addr", "del", &whole, "dev", interface],
-        ));
-        asked.push(words(&["ip", "-o", "link", "show", "dev", interface]));
-    }
-    if let Some(start) = &known.start {
-        let start: Vec<_> = start.iter().map(String::as_str).collect();
-        asked.push(sudo_would(&host.root, &start));
-    }
+    let asked = to_try(asking.ctx.profile, node(asking.ctx, &side));
     let mut refused = Vec::new();
-    let mut count = 0;
-    for argv in asked.into_iter().filter(|argv| !argv.is_empty()) {
-        count += 1;
+    for argv in &asked {
         let said = run(asking, &side, argv.clone()).await?;
         if said.code != Some(0) {
             let last = said.output.lines().last().unwrap_or_default().to_owned();
@@ -122,24 +87,62 @@ async fn commands_of<'a>(asking: &'a Asks<'a>, side: Node) -> Result<Finding, As
         }
     }
     Ok(if refused.is_empty() {
-        Finding::pass(format!("{count} commands tried"))
+        Finding::pass(format!("{} commands tried", asked.len()))
     } else {
         Finding::fail(refused.join("; "))
     })
 }
 
-/// `sudo -n -l COMMAND` where sudo stands before it; nothing to ask otherwise.
-fn sudo_would(before: &[String], argv: &[&str]) -> Vec<String> {
-    let Some(sudo) = before.first().filter(|word| word.ends_with("sudo")) else {
-        return Vec::new();
+/// Each program is run as it will be, with arguments that do nothing; where sudo stands before one that cannot be, sudo
+/// is asked whether it would let it.
+fn to_try(profile: &VipSwitchover, known: &VipNode) -> Vec<Vec<String>> {
+    let (server, host) = (&known.server, &known.server.host);
+    let signal = server.data_file("standby.signal");
+    let version = |program| host.as_owner(&[&server.program(program), "--version"]);
+    let mut tried = vec![
+        version("pg_ctl"),
+        version("pg_rewind"),
+        version("pg_basebackup"),
+        controldata(server),
+        host.as_owner(&["test", "-w", &server.directory()]),
+    ];
+    tried.extend(sudo_would(&host.owner, &["touch", &signal]));
+    tried.extend(sudo_would(&host.owner, &["rm", "-f", &signal]));
+    let root = |argv: &[&str]| sudo_would(&host.root, argv);
+    let root_words = |argv: &[String]| {
+        let argv: Vec<_> = argv.iter().map(String::as_str).collect();
+        root(&argv)
     };
+    match &profile.address.by {
+        Mover::Ip => {
+            let whole = format!("{}/{}", profile.address.host, profile.address.prefix);
+            let interface = known.interface.as_deref().unwrap_or_default();
+            tried.push(host.as_root(&["arping", "-V"]));
+            tried.push(words(&["ip", "-o", "link", "show", "dev", interface]));
+            for verb in ["add", "del"] {
+                tried.extend(root(&["ip", "addr", verb, &whole, "dev", interface]));
+            }
+        }
+        Mover::Keepalived { release, join } => {
+            tried.extend(
+                [release, join]
+                    .into_iter()
+                    .filter_map(|argv| root_words(argv)),
+            );
+        }
+        Mover::Hook => {}
+    }
+    tried.extend(known.start.iter().filter_map(|argv| root_words(argv)));
+    tried
+}
+
+/// `sudo -n -l COMMAND` where sudo stands before it; nothing to ask otherwise.
+fn sudo_would(before: &[String], argv: &[&str]) -> Option<Vec<String>> {
+    let sudo = before.first().filter(|word| word.ends_with("sudo"))?;
     let options = before.iter().skip(1).filter(|word| *word != "-n");
     let asked = [sudo.clone(), "-n".to_owned(), "-l".to_owned()];
-    asked
-        .into_iter()
-        .chain(options.cloned())
-        .chain(words(argv))
-        .collect()
+    let asked = asked.into_iter().chain(options.cloned());
+    Some(asked.chain(words(argv)).collect())
 }
 
 fn controldata(server: &NodeSection) -> Vec<String> {
@@ -276,8 +279,9 @@ fn fencing<'a>(asking: &'a Asks<'a>) -> Answering<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{judge_room, sudo_would, words};
+    use super::{judge_room, sudo_would, to_try, words};
     use crate::checks::FindingKind;
+    use crate::profile::{Mover, VipSwitchover};
 
     #[test]
     fn wal_without_room_blocks_and_a_copy_without_warns() {
@@ -291,10 +295,46 @@ mod tests {
     fn sudo_is_asked_where_it_stands_before_a_command() {
         let before = words(&["sudo", "-n", "-u", "postgres"]);
         let asked = sudo_would(&before, &["touch", "f"]);
-        assert_eq!(
-            asked,
-            words(&["sudo", "-n", "-l", "-u", "postgres", "touch", "f"])
-        );
-        assert!(sudo_would(&[], &["touch", "f"]).is_empty());
+        let wanted = words(&["sudo", "-n", "-l", "-u", "postgres", "touch", "f"]);
+        assert_eq!(asked, Some(wanted));
+        assert_eq!(sudo_would(&[], &["touch", "f"]), None);
+    }
+
+    /// What has keepalived let go is sent in the write pause.
+    #[test]
+    fn sudo_is_asked_for_what_moves_the_address() {
+        let mut profile = sample();
+        let tried = |profile: &VipSwitchover| -> Vec<String> {
+            let tried = to_try(profile, &profile.nodes["pg-a"]).into_iter();
+            tried.map(|argv| argv.join(" ")).collect()
+        };
+        let by_ip = tried(&profile);
+        for wanted in [
+            "sudo -n -l ip addr add 10.0.0.10/24 dev eth0",
+            "sudo -n -l ip addr del 10.0.0.10/24 dev eth0",
+            "sudo -n arping -V",
+            "sudo -n -l systemctl start postgresql@15-main",
+        ] {
+            assert!(by_ip.iter().any(|argv| argv == wanted), "{by_ip:?}");
+        }
+        profile.address.by = Mover::Keepalived {
+            release: words(&["systemctl", "stop", "keepalived"]),
+            join: words(&["systemctl", "start", "keepalived"]),
+        };
+        let by_keepalived = tried(&profile);
+        for verb in ["stop", "start"] {
+            let wanted = format!("sudo -n -l systemctl {verb} keepalived");
+            assert!(by_keepalived.contains(&wanted), "{by_keepalived:?}");
+        }
+        assert!(!by_keepalived.iter().any(|argv| argv.contains("ip addr")));
+    }
+
+    fn sample() -> VipSwitchover {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("profile.toml");
+        let text = include_str!("../../../sample-profiles/vip-switchover.toml");
+        std::fs::write(&path, text).unwrap();
+        let profile = crate::profile::load(&path).unwrap();
+        profile.vip_switchover().unwrap().clone()
     }
 }

@@ -140,12 +140,12 @@ impl VipJob {
     }
 
     fn redirect_action(&self, node: &Node) -> Option<Action> {
-        let hook = self.profile.hooks.redirect.as_ref()?;
-        Some(self.hook_action(hook, node))
+        self.hook_action(self.profile.hooks.redirect.as_ref(), node)
     }
 
-    /// A hook with its values filled in.
-    pub(super) fn hook_action(&self, hook: &Hook, node: &Node) -> Action {
+    /// A hook with its values filled in, where the profile names it.
+    pub(super) fn hook_action(&self, hook: Option<&Hook>, node: &Node) -> Option<Action> {
+        let hook = hook?;
         let server = &self.node(node).server;
         let (host, port) = (&server.address, server.port.to_string());
         let fill = |word: &String| {
@@ -154,7 +154,7 @@ impl VipJob {
                 .replace("{port}", &port)
         };
         let argv: Vec<_> = hook.argv.iter().map(fill).collect();
-        Action::command(&argv, Vec::new(), hook.limit)
+        Some(Action::command(&argv, Vec::new(), hook.limit))
     }
 
     /// Everything that moves the address from one side to the other.

@@ -30,8 +30,8 @@ impl Fence {
     }
 
     fn action(&self) -> Option<Action> {
-        let hook = self.job.profile.hooks.fence.as_ref()?;
-        Some(self.job.hook_action(hook, &self.node))
+        let hook = self.job.profile.hooks.fence.as_ref();
+        self.job.hook_action(hook, &self.node)
     }
 }
 

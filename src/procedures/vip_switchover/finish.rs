@@ -17,7 +17,7 @@ const TOLD: FactKey<bool> = FactKey::new("pools_told");
 
 /// Has pools reconnect: their idle sessions are to a server that is gone.
 pub struct Reconnect {
-    job: Arc<VipJob>,
+    tell: Action,
     to: Node,
     info: StepInfo,
 }
@@ -26,17 +26,8 @@ impl Reconnect {
     /// The step; `None` where the profile names no hook.
     #[must_use]
     pub fn new(job: &Arc<VipJob>, to: Node, info: StepInfo) -> Option<Self> {
-        job.profile.hooks.reconnect.as_ref()?;
-        Some(Self {
-            job: Arc::clone(job),
-            to,
-            info,
-        })
-    }
-
-    fn action(&self) -> Option<Action> {
-        let hook = self.job.profile.hooks.reconnect.as_ref()?;
-        Some(self.job.hook_action(hook, &self.to))
+        let tell = job.hook_action(job.profile.hooks.reconnect.as_ref(), &to)?;
+        Some(Self { tell, to, info })
     }
 }
 
@@ -56,13 +47,11 @@ impl Step for Reconnect {
     }
 
     fn actions(&self, _facts: &Facts) -> Vec<Action> {
-        self.action().into_iter().collect()
+        vec![self.tell.clone()]
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
-        if let Some(action) = self.action()
-            && let Err(error) = send(ctx, &action).await
-        {
+        if let Err(error) = send(ctx, &self.tell).await {
             if matches!(error, StepError::Cancelled | StepError::Journal(_)) {
                 return Err(error);
             }
