@@ -2,7 +2,7 @@ use greenlight::event::{Outcome, StepState, What};
 use greenlight::journal::Runs;
 use greenlight::runbook::{Facts, Plan};
 
-use crate::world::{Driven, Operator, Things, pause, run_book};
+use crate::world::{Driven, Operator, Things, in_two_parts, pause, run_book};
 
 struct Kept {
     _dir: tempfile::TempDir,
@@ -89,4 +89,35 @@ async fn a_pause_whose_task_panics_is_taken_back() {
     assert!(told);
     kept.things.take("a fault of the tool");
     kept.goes_on().await;
+}
+
+/// Cut short beyond the point of no return it goes on in the next process, which finds nobody to ask; cut short before it
+/// the phrase is asked for again.
+#[tokio::test]
+async fn what_was_confirmed_is_asked_for_again_only_before_the_point_of_no_return() {
+    for crosses in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Runs::locate(Some(&dir.path().join("runs"))).unwrap();
+        let things = Things::default();
+        let book = || in_two_parts(&things, crosses);
+        let plan = Plan::of(&book(), &Facts::default());
+        let open = runs.create("profile", &plan).unwrap();
+        let id = open.id.clone();
+        let half = run_book(book(), &things, open, Operator::Confirms, Some("fail:2")).await;
+        assert_eq!(half.outcome, Outcome::Parked);
+        assert!(things.has("three.a") && !things.has("three.b"));
+        let open = runs.open(&id).unwrap();
+        let operator = Operator::GoesBackAt("three");
+        let next = run_book(book(), &things, open, operator, None).await;
+        let asked = next
+            .events
+            .iter()
+            .any(|event| matches!(event.what, What::Gate { .. }));
+        let ended = (next.outcome, things.has("three.b"), asked);
+        if crosses {
+            assert_eq!(ended, (Outcome::Done, true, false));
+        } else {
+            assert_eq!(ended, (Outcome::RolledBack, false, true));
+        }
+    }
 }

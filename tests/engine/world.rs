@@ -151,6 +151,8 @@ struct Make {
     info: StepInfo,
     parts: [String; 2],
     things: Things,
+    /// It begins with the point of no return.
+    crosses: bool,
 }
 
 fn action(verb: &str, thing: &str) -> Action {
@@ -182,6 +184,9 @@ impl Step for Make {
     }
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
+        if self.crosses {
+            ctx.pause(PauseEvent::PointOfNoReturn)?;
+        }
         ctx.send_all(&self.actions(&ctx.facts())).await?;
         Ok(StepResult::Done("made".to_owned()))
     }
@@ -206,6 +211,7 @@ pub fn runbook(things: &Things) -> Runbook {
             info: StepInfo::new(id, id, "so that it is there").gate(gate),
             parts: [format!("{id}.a"), format!("{id}.b")],
             things: things.clone(),
+            crosses: false,
         }) as Box<dyn Step>
     });
     Runbook {
@@ -237,6 +243,28 @@ pub fn pause(things: &Things) -> Runbook {
             })],
         }],
         point_of_no_return: Some(StepId::new("switch")),
+        ..runbook(things)
+    }
+}
+
+/// One step of two parts behind a phrase; when it `crosses` both are beyond the point of no return.
+pub fn in_two_parts(things: &Things, crosses: bool) -> Runbook {
+    let info = StepInfo::new("three", "three", "why")
+        .gate(Gate::Phrase("make three".to_owned()))
+        .danger(Danger::default());
+    let step = Make {
+        info,
+        parts: ["three.a", "three.b"].map(str::to_owned),
+        things: things.clone(),
+        crosses,
+    };
+    Runbook {
+        forward: vec![Phase {
+            id: "all",
+            title: "All".to_owned(),
+            steps: vec![Box::new(step)],
+        }],
+        point_of_no_return: Some(StepId::new("three")),
         ..runbook(things)
     }
 }
