@@ -96,7 +96,10 @@ impl Remembered {
                 self.at = Some(at);
                 self.state = Some(state.clone());
             }
-            What::Probed { probe } => self.touched |= *probe != Probe::NotApplied,
+            What::Probed { probe } => {
+                self.touched |= *probe != Probe::NotApplied;
+                self.crossed &= !probe.is_before_no_return();
+            }
             What::Pause {
                 pause: PauseEvent::PointOfNoReturn,
             } => self.crossed = true,

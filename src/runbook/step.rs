@@ -184,6 +184,14 @@ pub enum Probe {
     Unknown(String),
 }
 
+impl Probe {
+    /// True when the servers say that the step has not gone past the point of no return, whatever was noted before.
+    #[must_use]
+    pub fn is_before_no_return(&self) -> bool {
+        matches!(self, Self::NotApplied | Self::TakeBack(_))
+    }
+}
+
 /// How a step that did not fail came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", content = "text", rename_all = "kebab-case")]

@@ -42,6 +42,7 @@ impl Machine {
         if !matches!(answer, Probe::NotApplied) {
             self.slots[at].touched = true;
         }
+        self.slots[at].crossed &= !answer.is_before_no_return();
         effects.extend(match (answer, occasion) {
             (Probe::Applied, occasion) => self.found_applied(at, occasion),
             (Probe::TakeBack(evidence), _) => self.take_back(at, &evidence),

@@ -282,7 +282,7 @@ impl Sim {
                     if *probe != Probe::NotApplied {
                         self.touched.insert(step.clone());
                     }
-                    if matches!(probe, Probe::TakeBack(_)) {
+                    if matches!(probe, Probe::NotApplied | Probe::TakeBack(_)) {
                         self.crossed.remove(step);
                     }
                 }

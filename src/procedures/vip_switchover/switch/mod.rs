@@ -55,7 +55,8 @@ impl Switch {
         facts.get(&FENCED.of(self.from.as_str())) == Some(true)
     }
 
-    /// On disk before the other side is promoted: after a crash it tells the two halves apart.
+    /// The fact is on disk before the other side is promoted: after a crash it tells the two halves apart. It is the last
+    /// that is written, so that whoever finds it knows the phrase to have been given.
     fn cross(&self, ctx: &Context) -> Result<(), StepError> {
         let to = self.to.as_str();
         // What was true of it as a primary before is not any more.
@@ -63,8 +64,8 @@ impl Switch {
             ctx.forget(&TIMELINE.of(to))?;
             ctx.forget(&STOPPED_AT.of(to))?;
         }
-        ctx.learn(&PASSED.of(to), &true)?;
-        ctx.pause(PauseEvent::PointOfNoReturn)
+        ctx.pause(PauseEvent::PointOfNoReturn)?;
+        ctx.learn(&PASSED.of(to), &true)
     }
 
     /// Opens sessions, has little left to write at the stop, and waits for the other side to be close behind.
