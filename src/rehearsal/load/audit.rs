@@ -23,8 +23,10 @@ pub struct Audit {
     pub duplicated: u64,
     /// The longest gap between two acknowledged commits of one writer around a switch, or at all where there was none.
     pub longest_gap_ms: u64,
-    /// That gap for each switch, in order.
+    /// That gap for each switch, in order: the slowest writer's.
     pub pauses_ms: Vec<u64>,
+    /// The gap of the median writer for each switch: what most applications see.
+    pub median_pauses_ms: Vec<u64>,
     /// Transactions whose outcome was never heard: neither lost nor duplicated.
     pub in_doubt: u64,
     /// Acknowledged transactions that a roll back to a restore point has taken back, as it should.
@@ -56,16 +58,19 @@ pub async fn audit_but(dir: &Path, gone: Option<Range<u64>>) -> Result<Audit, Re
     // Read before the server is asked: what comes later is there as well, but not looked for.
     let remembered = record::read_all(&files::load(dir))?;
     let switches = files::read_switches(dir);
+    let around: Vec<_> = switches
+        .iter()
+        .map(|switch| gaps(&remembered, Some(switch)))
+        .collect();
+    let slowest = |gaps: &Vec<u64>| gaps.last().copied().unwrap_or(0);
     let mut audit = Audit {
-        pauses_ms: switches
-            .iter()
-            .map(|switch| longest_gap(&remembered, Some(switch)))
-            .collect(),
+        pauses_ms: around.iter().map(slowest).collect(),
+        median_pauses_ms: around.iter().map(|gaps| median(gaps)).collect(),
         ..Audit::default()
     };
     audit.longest_gap_ms = match audit.pauses_ms.iter().max() {
         Some(&longest) => longest,
-        None => longest_gap(&remembered, None),
+        None => slowest(&gaps(&remembered, None)),
     };
     let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
     for writer in &remembered {
@@ -112,20 +117,26 @@ fn judge(audit: &mut Audit, writer: &Remembered, held: &Held, gone: Option<&Rang
     audit.duplicated += held.changes.saturating_sub(once);
 }
 
-/// The longest gap of any writer, in milliseconds; around a switch: of those that reach into it.
-fn longest_gap(remembered: &[Remembered], switch: Option<&Range<u64>>) -> u64 {
-    let mut longest = 0;
-    for writer in remembered {
+/// The longest gap of each writer, in milliseconds, ascending; around a switch: of those that reach into it.
+fn gaps(remembered: &[Remembered], switch: Option<&Range<u64>>) -> Vec<u64> {
+    let longest = |writer: &Remembered| {
         let end = writer.stopped.unwrap_or_else(record::now);
-        let ends = writer.at.iter().skip(1).chain([&end]);
-        for (&from, &to) in writer.at.iter().zip(ends) {
-            let counts = switch.is_none_or(|at| from < at.end && to > at.start);
-            if counts {
-                longest = longest.max(to.saturating_sub(from));
-            }
-        }
-    }
-    longest.div_ceil(1000)
+        let ends = writer.at.iter().skip(1).copied().chain([end]);
+        let gaps = writer.at.iter().copied().zip(ends);
+        let counting = gaps.filter(|(from, to)| {
+            switch.is_none_or(|switch| *from < switch.end && *to > switch.start)
+        });
+        let longest = counting.map(|(from, to)| to.saturating_sub(from)).max();
+        longest.unwrap_or(0).div_ceil(1000)
+    };
+    let mut gaps: Vec<_> = remembered.iter().map(longest).collect();
+    gaps.sort_unstable();
+    gaps
+}
+
+/// Of an even number the higher of the two in the middle.
+fn median(ascending: &[u64]) -> u64 {
+    ascending.get(ascending.len() / 2).copied().unwrap_or(0)
 }
 
 async fn connect(dir: &Path, database: &str) -> Result<Client, RehearsalError> {
@@ -190,7 +201,7 @@ fn refused(error: &tokio_postgres::Error) -> RehearsalError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, Held, Remembered, judge, longest_gap};
+    use super::{Audit, Held, Remembered, gaps, judge, median};
 
     #[test]
     fn losses_and_doubles_are_told_apart() {
@@ -238,17 +249,19 @@ mod tests {
 
     #[test]
     fn gaps_count_around_the_switch() {
-        let writer = Remembered {
-            at: vec![0, 900_000, 5_000_000, 5_030_500, 5_040_000],
-            stopped: Some(5_050_000),
+        let writer = |at: &[u64], stopped| Remembered {
+            at: at.to_vec(),
+            stopped: Some(stopped),
             ..Remembered::default()
         };
-        assert_eq!(longest_gap(&[writer], Some(&(5_010_000..6_010_000))), 31);
-        let writer = Remembered {
-            at: vec![0, 900_000],
-            stopped: Some(3_000_000),
-            ..Remembered::default()
-        };
-        assert_eq!(longest_gap(&[writer], None), 2100);
+        let slow = writer(&[0, 900_000, 5_000_000, 5_030_500, 5_040_000], 5_050_000);
+        let quick = writer(&[5_009_000, 5_011_000], 5_012_000);
+        let all = [slow, quick];
+        assert_eq!(gaps(&all, Some(&(5_010_000..6_010_000))), [2, 31]);
+        assert_eq!(gaps(&[writer(&[0, 900_000], 3_000_000)], None), [2100]);
+        assert_eq!(
+            (median(&[2, 31]), median(&[1, 2, 9]), median(&[])),
+            (31, 2, 0)
+        );
     }
 }
