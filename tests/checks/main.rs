@@ -4,6 +4,8 @@ mod control;
 mod crafted;
 mod faults;
 mod ids;
+#[path = "../support/missing.rs"]
+mod missing;
 mod pair;
 mod proof;
 mod statements;

@@ -13,7 +13,12 @@ use crate::tui::widgets::paint::{self, span};
 /// What differs between BLUE and GREEN: a table, or both definitions of one object.
 pub fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let Some(diff) = &scene.model.objects else {
-        super::empty(scene, area, buf, "No objects have been compared in this run.");
+        super::empty(
+            scene,
+            area,
+            buf,
+            "No objects have been compared in this run.",
+        );
         return;
     };
     match &scene.view.detail {

@@ -6,3 +6,5 @@ mod keepalived;
 mod lost;
 mod support;
 mod whole;
+
+pub use support::NO_NAMESPACES;

@@ -27,6 +27,9 @@ pub const CLOSE: &str = "finish.close=x";
 /// What comes in a moment has come by then, also on a machine that is busy.
 pub const MOMENT: Duration = Duration::from_secs(60);
 
+/// What is missing where a lab went to loopback addresses.
+pub const NO_NAMESPACES: &str = "network namespaces: vip-switchover behind a virtual IP";
+
 /// A lab of two servers, and a folder for its runs.
 pub struct Vip {
     pub place: Place,
@@ -36,12 +39,13 @@ pub struct Vip {
 impl Vip {
     /// Up, unless namespaces are not to be had: then there is no virtual IP to test with, and that is said.
     pub fn up(writers: usize) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            missing("network namespaces, which are root's: vip-switchover behind a virtual IP");
-            return None;
-        }
         let place = Place::new();
         let up = place.up(&["vip-switchover", "--load", &writers.to_string()]);
+        if place.network().is_none() {
+            missing(NO_NAMESPACES);
+            place.does(&["down"]);
+            return None;
+        }
         let url = |at: usize| up["nodes"][at]["url"].as_str().expect("url").to_owned();
         Some(Self {
             urls: [url(0), url(1)],
