@@ -34,7 +34,7 @@ impl Place {
         card["network"].as_str().map(str::to_owned)
     }
 
-    fn does(&self, args: &[&str]) {
+    pub fn does(&self, args: &[&str]) {
         let output = self.greenlight(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
