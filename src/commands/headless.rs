@@ -32,7 +32,7 @@ pub struct Answers {
     pub given: BTreeMap<String, String>,
     /// Every gate is answered, as only a rehearsal may.
     pub all: bool,
-    /// Sent instead of an answer when this step's gate opens.
+    /// Sent instead of an answer when this step's gate opens, or when it is unclear.
     pub instead: BTreeMap<String, VecDeque<Intent>>,
     /// How long a gate whose checks refuse is tried again, once a second.
     pub patience: Duration,
@@ -87,9 +87,12 @@ pub async fn attend(
                 tokio::time::sleep(pause).await;
                 last_answer.clone()
             }
+            What::State {
+                state: StepState::Unclear { .. },
+            } => Some(answers.when_unclear(event.step.as_ref())),
             What::GateRefused { .. }
             | What::State {
-                state: StepState::Failed { .. } | StepState::Unclear { .. },
+                state: StepState::Failed { .. },
             } => Some(Intent::Park),
             What::Ended { outcome, .. } => return Some(*outcome),
             _ => None,
@@ -107,12 +110,21 @@ impl Answers {
         !self.patience.is_zero()
     }
 
+    fn pop_instead(&mut self, step: &StepId) -> Option<Intent> {
+        self.instead.get_mut(step.as_str())?.pop_front()
+    }
+
+    /// What is sent for an unclear step.
+    fn when_unclear(&mut self, step: Option<&StepId>) -> Intent {
+        let intent = step.and_then(|step| self.pop_instead(step));
+        intent.unwrap_or(Intent::Park)
+    }
+
     fn at_gate(&mut self, step: Option<&StepId>, phrase: Option<&str>) -> Intent {
         let Some(step) = step else {
             return Intent::Park;
         };
-        let instead = self.instead.get_mut(step.as_str());
-        if let Some(intent) = instead.and_then(VecDeque::pop_front) {
+        if let Some(intent) = self.pop_instead(step) {
             return intent;
         }
         let given = self.given.remove(step.as_str());
@@ -231,6 +243,7 @@ fn pause_words(pause: &PauseEvent) -> Option<String> {
         }
         PauseEvent::Disarmed => "the dead-man switch is disarmed, and was seen gone".to_owned(),
         PauseEvent::PointOfNoReturn => "══ point of no return ══".to_owned(),
+        PauseEvent::WayBackIsRollback => "══ from here the way back is the roll back ══".to_owned(),
         PauseEvent::Ended {
             took_us,
             taken_back,

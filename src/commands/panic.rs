@@ -18,7 +18,7 @@ use crate::cli::PanicArgs;
 use crate::engine::Memory;
 use crate::event::{Intent, Outcome, StepState};
 use crate::journal::{RunView, Runs};
-use crate::runbook::{PlanPhase, PlanStep, StepResult};
+use crate::runbook::{PlanPhase, PlanStep, StepId, StepResult};
 
 /// How long the process that drives the run may take to stop: the longest a write pause is finished or taken back in.
 const STOP_LIMIT: Duration = Duration::from_secs(90);
@@ -48,6 +48,18 @@ pub async fn run(args: &PanicArgs) -> Ended {
             matches!(state, StepState::Done { result, .. } if !matches!(result, StepResult::TakenBack(_)))
         });
     let crossed = beyond || memory.steps.values().any(|step| step.crossed);
+    if let Some(point) = point.filter(|point| crossed && !beyond && !is_pause(&view, point)) {
+        // What it began elsewhere is not waited for: how that ended does not matter any more.
+        let as_done = Intent::TakeAsDone {
+            step: point.clone(),
+        };
+        let answers = Answers {
+            instead: [(point.to_string(), [as_done].into())].into(),
+            ..Answers::default()
+        };
+        let ready = take_up(&runs, &view.id, None).await?;
+        ready.headless(answers, Printing::Lines, |_| {}).await;
+    }
     if crossed && memory.outcome != Some(Outcome::RolledBack) {
         // What waits for Enter before the step that was confirmed belongs to it.
         let before = steps(&view.plan.rollback).take_while(|step| step.id != back.id);
@@ -83,6 +95,10 @@ async fn carry_out(ready: Ready, answers: Answers) -> Ended {
 
 fn steps(phases: &[PlanPhase]) -> impl Iterator<Item = &PlanStep> {
     phases.iter().flat_map(|phase| &phase.steps)
+}
+
+fn is_pause(view: &RunView, id: &StepId) -> bool {
+    steps(&view.plan.phases).any(|step| step.info.pause && step.info.id == *id)
 }
 
 fn in_a_pause(view: &RunView, memory: &Memory) -> bool {

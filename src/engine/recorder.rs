@@ -208,7 +208,7 @@ impl Recorder for Scribe {
             self.tell(Timestamp::now(), Some(step), What::Pause { pause: event });
             return Ok(());
         }
-        if event == PauseEvent::PointOfNoReturn {
+        if event.crosses() {
             // The driver outlives every step, so the inbox is open.
             let _ = self.inbox.send(Input::Crossed(step.clone()));
         }

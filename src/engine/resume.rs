@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Event, Outcome, StepState, What};
-use crate::runbook::{Facts, PauseEvent, Plan, PlanStep, Probe, StepId, StepResult};
+use crate::runbook::{Facts, Plan, PlanStep, Probe, StepId, StepResult};
 
 /// A run as its journal tells it.
 #[derive(Debug, Clone, Default)]
@@ -100,9 +100,7 @@ impl Remembered {
                 self.touched |= *probe != Probe::NotApplied;
                 self.crossed &= !probe.is_before_no_return();
             }
-            What::Pause {
-                pause: PauseEvent::PointOfNoReturn,
-            } => self.crossed = true,
+            What::Pause { pause } => self.crossed |= pause.crosses(),
             _ => {}
         }
     }

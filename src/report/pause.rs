@@ -30,6 +30,7 @@ impl PauseReport {
             PauseEvent::Begun { .. }
             | PauseEvent::Armed { .. }
             | PauseEvent::Disarmed
+            | PauseEvent::WayBackIsRollback
             | PauseEvent::Left { .. } => {}
             PauseEvent::Part { index } => {
                 if let Some(part) = self.parts.get_mut(*index) {

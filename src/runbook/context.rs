@@ -131,6 +131,9 @@ pub enum PauseEvent {
         /// The side that stops taking writes; `None` where the dead-man switch names it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         old_side: Option<String>,
+        /// The side that is to take them; `None` where the two are BLUE and GREEN.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_side: Option<String>,
     },
     /// A sub-step began.
     Part {
@@ -169,6 +172,9 @@ pub enum PauseEvent {
     },
     /// The point of no return was crossed.
     PointOfNoReturn,
+    /// What the run begins here is not undone by itself: from here going back is the rollback half. Nothing is switched,
+    /// and no writer waits.
+    WayBackIsRollback,
     /// Writers may write again.
     Ended {
         /// Fence up to open again, microseconds.
@@ -181,6 +187,14 @@ pub enum PauseEvent {
         /// What that was.
         seen: CanarySeen,
     },
+}
+
+impl PauseEvent {
+    /// True when the step is not simply undone from here on.
+    #[must_use]
+    pub fn crosses(&self) -> bool {
+        matches!(self, Self::PointOfNoReturn | Self::WayBackIsRollback)
+    }
 }
 
 /// An action whose intent is journalled and that has not been sent.
@@ -236,6 +250,30 @@ impl Context {
         }
         let intent = self.recorder.intent(&self.step, action)?;
         self.execute(intent, action).await
+    }
+
+    /// As [`Context::send`], for what may take days: once the run is asked to stop, it is ended where it is.
+    pub async fn send_until_stopped(&self, action: &Action) -> Result<Reply, StepError> {
+        if self.cancel.is_cancelled() {
+            return Err(StepError::Cancelled);
+        }
+        let intent = self.recorder.intent(&self.step, action)?;
+        let started = Instant::now();
+        let answered = tokio::select! {
+            answer = self.answered(action) => Some(answer),
+            () = self.cancel.cancelled() => None,
+        };
+        let stopped = answered.is_none();
+        let (took, result) = answered.unwrap_or_else(|| {
+            let (what, waited) = (action.shown().text, started.elapsed());
+            (waited, Err(StepError::Unanswered { what, waited }))
+        });
+        self.recorder
+            .outcome(&self.step, intent, took, result.as_ref())?;
+        if stopped {
+            return Err(StepError::Cancelled);
+        }
+        result
     }
 
     /// Journals the intents of actions that follow one another at once, in one go: in a write pause every wait for the

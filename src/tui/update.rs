@@ -208,7 +208,7 @@ fn act(model: &Model, view: &mut View, action: Action) -> Vec<Effect> {
         Action::PreviousTab => show(view, view.tab.neighbour(Tab::ALL.len() - 1)),
         Action::Back => back(view),
         Action::GiveBack => {
-            view.say(model.now, "asked to give BLUE back", false);
+            view.say(model.now, "asked to give the old side back", false);
             return vec![Effect::Send(Intent::GiveBack)];
         }
         Action::Retry => return of_step(model, |step| Intent::Retry { step }),

@@ -300,6 +300,7 @@ mod tests {
             point: Some(Point {
                 name: "predeploy".to_owned(),
                 lsn: Lsn(400),
+                timeline: 3,
                 next_xid: 7,
                 at: Timestamp::UNIX_EPOCH,
             }),

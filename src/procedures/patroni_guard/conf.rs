@@ -62,7 +62,9 @@ pub fn recovering(patronis: &str, recovery: &Recovery, point: &Point, stood: boo
     } else {
         text.push_str(&setting("recovery_target_name", &point.name));
     }
-    text.push_str(&setting("recovery_target_timeline", "latest"));
+    // Not the latest: another member may have begun one since, behind the point.
+    let timeline = point.timeline.to_string();
+    text.push_str(&setting("recovery_target_timeline", &timeline));
     text.push_str(&setting("recovery_target_action", "pause"));
     text.push_str(&setting("hot_standby", "on"));
     text
@@ -92,6 +94,7 @@ mod tests {
         let point = Point {
             name: "predeploy_1".to_owned(),
             lsn: Lsn(1),
+            timeline: 3,
             next_xid: 742,
             at: jiff::Timestamp::UNIX_EPOCH,
         };
@@ -104,6 +107,7 @@ mod tests {
             "cluster_name = 'it''s'\n",
             "recovery_target_name = 'predeploy_1'\n",
             "recovery_target_action = 'pause'\n",
+            "recovery_target_timeline = '3'\n",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

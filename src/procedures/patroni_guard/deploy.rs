@@ -73,16 +73,17 @@ impl Step for Deploy {
             ))
         })?;
         // From here on undoing the hold would throw the way back away.
-        ctx.pause(PauseEvent::PointOfNoReturn)?;
+        ctx.pause(PauseEvent::WayBackIsRollback)?;
         let Some(command) = self.command() else {
             return Ok(StepResult::Done(
                 "begin it now; decide here when it is through".to_owned(),
             ));
         };
         ctx.learn(&DEPLOYING, &true)?;
-        let told = match ctx.send(&command).await {
-            Ok(Reply::Command(told)) => told,
+        let told = match ctx.send_until_stopped(&command).await {
+            Ok(Reply::Command(told)) => Some(told),
             Ok(_) => return Ok(StepResult::Done("nothing was sent".to_owned())),
+            Err(StepError::Cancelled) => None,
             Err(error) => {
                 if matches!(error, StepError::Command(CommandError::Start { .. })) {
                     ctx.forget(&DEPLOYING)?;
@@ -90,18 +91,22 @@ impl Step for Deploy {
                 return Err(error);
             }
         };
-        let code = told.code.unwrap_or(-1);
+        let code = told.as_ref().and_then(|told| told.code).unwrap_or(-1);
         // First what is proposed: whoever answers gates from a list must not release after a failure.
         let proposed = if code == 0 { "release" } else { "roll back" };
         ctx.learn(&PROPOSED, &proposed.to_owned())?;
         ctx.learn(&DEPLOYED, &code)?;
-        Ok(if code == 0 {
-            StepResult::Done("the deployment ended with 0: look at it, then release".to_owned())
-        } else {
-            StepResult::Warning(format!(
-                "the deployment ended with {code}: roll back (greenlight rollback {})",
-                job.run
-            ))
+        let roll_back = format!("roll back (greenlight rollback {})", job.run);
+        Ok(match told {
+            Some(_) if code == 0 => {
+                StepResult::Done("the deployment ended with 0: look at it, then release".to_owned())
+            }
+            Some(_) => {
+                StepResult::Warning(format!("the deployment ended with {code}: {roll_back}"))
+            }
+            None => StepResult::Warning(format!(
+                "the run was asked to stop, and ended the deployment half-way: {roll_back}"
+            )),
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::job::Job;
 use super::sight::{Server, server};
+use super::timelines::same_history;
 use crate::domain::{Lsn, Node, human_bytes};
 use crate::runbook::{Action, Context, PatroniCall, Progress, StepError};
 
@@ -111,7 +112,13 @@ async fn level(
                 "{follower} takes writes beside {leader}: two leaders. Stop one of them, then retry."
             )));
         }
-        let on_it = seen.streaming && seen.timeline == first.timeline;
+        let mut on_it = seen.streaming && seen.timeline == first.timeline;
+        if let (true, Some(timeline)) = (on_it, first.timeline) {
+            match same_history(databases, job, (leader, follower), timeline).await {
+                Ok(same) => on_it = same,
+                Err(error) => return Ok(Err(Progress::seen(error.to_string()))),
+            }
+        }
         let lag = seen.replayed.map(|replayed| written.bytes_since(replayed));
         Ok(match lag {
             Some(lag) if on_it && lag < LEVEL => Ok(Came::Level),

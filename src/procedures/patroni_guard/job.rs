@@ -63,6 +63,8 @@ pub struct Point {
     pub name: String,
     /// Where its record ends.
     pub lsn: Lsn,
+    /// The timeline it is on.
+    pub timeline: u32,
     /// The transaction that commits right after it: replay is held back before its commit at the latest.
     pub next_xid: u64,
     /// When it was made.

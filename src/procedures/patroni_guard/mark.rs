@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::hold::must_be_held;
-use super::job::{Job, POINT, POINTS, Point};
+use super::job::{Job, POINT, POINTS, Point, TIMELINE};
 use super::sight::{Server, Sight, relied_on, server};
 use crate::domain::{Lsn, Node, Sql};
 use crate::runbook::{
@@ -183,6 +183,7 @@ impl Step for Mark {
         let point = Point {
             name,
             lsn: made,
+            timeline: ctx.known(&TIMELINE)?,
             next_xid,
             at: Timestamp::now(),
         };

@@ -20,6 +20,7 @@ mod release;
 mod serve;
 pub mod sight;
 mod switch;
+mod timelines;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::hands::send;
-use super::job::{Job, POINT, PROMOTED, PROMOTING, STOOD, STOPPED_AT};
+use super::job::{Job, POINT, PROMOTED, PROMOTING, STOOD, STOPPED_AT, TIMELINE};
 use super::sight::{relied_on, server};
 use crate::domain::{Node, Sql};
 use crate::ports::Role;
@@ -88,6 +88,7 @@ impl Switch {
             no_return_before: NO_RETURN_BEFORE,
             budget_ms: millis(job.profile.budgets.write_pause),
             old_side: Some(leader.to_string()),
+            new_side: Some(job.profile.hold.clone()),
         })?;
         let began = Instant::now();
         part(ctx, 0, async {
@@ -192,6 +193,11 @@ impl Switch {
                 taken_back: true,
             })?;
             ctx.forget(&STOPPED_AT)?;
+        }
+        // Patroni has had it begin a timeline of its own. Unread, the next step asks about it.
+        let seen = server(ctx.world.databases.as_ref(), &job.server(&leader)).await;
+        if let Some(timeline) = seen.ok().and_then(|seen| seen.timeline) {
+            ctx.learn(&TIMELINE, &timeline)?;
         }
         for member in job.others(&facts) {
             if !job.patroni_runs(ctx, &member).await? {
@@ -317,6 +323,8 @@ impl Step for Switch {
             }
         } else {
             let leader = relied_on(ctx, job).await?;
+            job.tell_timelines(ctx, &leader, &ctx.known(&POINT)?)
+                .await?;
             let began = match self.stop_all(ctx, &leader).await {
                 Ok(began) => began,
                 Err(why) => return self.taken_back(ctx, &why).await,

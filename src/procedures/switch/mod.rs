@@ -398,6 +398,7 @@ impl<'a> Pause<'a> {
             no_return_before: NO_RETURN_BEFORE,
             budget_ms: u64::try_from(budget.as_millis()).unwrap_or(u64::MAX),
             old_side: None,
+            new_side: None,
         })?;
         Ok(Self {
             ctx,

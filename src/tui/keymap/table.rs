@@ -87,8 +87,8 @@ pub static BINDINGS: &[Binding] = &[
         "Esc",
         Action::GiveBack,
         Where::Cutover,
-        "give BLUE back now",
-        "In the write pause, before the point of no return: give BLUE back now",
+        "give back now",
+        "In the write pause, before the point of no return: give the old side back now",
         give_back,
     ),
     bind(

@@ -29,6 +29,8 @@ pub struct Pause {
     pub opens_itself: Option<(String, Timestamp)>,
     /// The side that applications are shut out from, once that is known.
     pub old_side: Option<String>,
+    /// The side that is to take over, where it is neither BLUE nor GREEN.
+    pub new_side: Option<String>,
     /// What it was expected to take.
     pub forecast: Option<PauseForecast>,
     /// How it ended.
@@ -77,9 +79,10 @@ pub enum PartState {
 impl Pause {
     /// The side that applications are shut out from, and the one that is to take over.
     #[must_use]
-    pub fn sides(&self) -> (&str, &'static str) {
-        match self.old_side.as_deref() {
-            Some(old) if old != "BLUE" => (old, "BLUE"),
+    pub fn sides(&self) -> (&str, &str) {
+        match (self.old_side.as_deref(), self.new_side.as_deref()) {
+            (Some(old), Some(new)) => (old, new),
+            (Some(old), None) if old != "BLUE" => (old, "BLUE"),
             _ => ("BLUE", "GREEN"),
         }
     }
@@ -91,6 +94,7 @@ impl Pause {
             no_return_before,
             budget_ms,
             old_side,
+            new_side,
         } = what
         {
             let later = |name: &String| Part {
@@ -108,6 +112,7 @@ impl Pause {
                 bytes_left: None,
                 opens_itself: None,
                 old_side: old_side.clone(),
+                new_side: new_side.clone(),
                 forecast: None,
                 ended: None,
                 canary: None,
@@ -119,7 +124,7 @@ impl Pause {
 
     fn go_on(&mut self, at: Timestamp, what: &PauseEvent) {
         match what {
-            PauseEvent::Begun { .. } => {}
+            PauseEvent::Begun { .. } | PauseEvent::WayBackIsRollback => {}
             PauseEvent::Part { index } => self.set(*index, PartState::Now { since: at }),
             PauseEvent::PartDone {
                 index,

@@ -152,6 +152,31 @@ fn the_write_pause() {
     assert_screens("cutover_over", &lively(played(99)), &mut view);
 }
 
+/// Where the sides are members of a cluster, they are called by their names.
+#[test]
+fn the_write_pause_of_a_roll_back_names_members() {
+    let mut view = View {
+        cutover: true,
+        ..View::default()
+    };
+    let mut model = lively(pausing());
+    model.header.sides = Some(("leader pg1".to_owned(), "held pg3".to_owned()));
+    let pause = model.pause.as_mut().unwrap();
+    (pause.old_side, pause.new_side) = (Some("pg1".to_owned()), Some("pg3".to_owned()));
+    pause.opens_itself = None;
+    let told =
+        |model: &Model, view: &mut View| text_of(&drawn(model, view, (120, 40), Looks::Dark));
+    let before = told(&model, &mut view);
+    assert!(before.contains("give pg1 back now"), "{before}");
+    model.pause.as_mut().unwrap().crossed = true;
+    assert_screens("cutover_members", &model, &mut view);
+    let text = told(&model, &mut view);
+    assert!(text.contains("pg3 is being opened"), "{text}");
+    for text in [before, text] {
+        assert!(!text.contains("BLUE"), "{text}");
+    }
+}
+
 #[test]
 fn the_dialogs() {
     let model = lively(played(4));

@@ -2,5 +2,7 @@
 
 mod checks;
 mod outlasts;
+mod panic;
 mod support;
+mod trouble;
 mod whole;

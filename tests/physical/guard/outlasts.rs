@@ -29,10 +29,12 @@ async fn a_crash_before_a_roll_back() {
     guard.kill_server("pg3").await;
     guard.is_held(&run).await;
     guard.roll_back(&run).with(ROLLED_BACK);
+    guard.all_follow("pg3").await;
     guard.lost_nothing();
 }
 
-/// Another member leads: the roll back asks once, then goes on with it.
+/// Another member leads: the roll back asks once, then goes on with it. The held one, which has not heard of the new
+/// timeline, must not begin another of the same number.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_of_the_leader() {
     let guard = Guard::up(&["--load", "2"]);
@@ -49,6 +51,7 @@ async fn a_failover_of_the_leader() {
         .saying("there was a failover");
     guard.is_held(&run).await;
     guard.roll_back(&run).with(ROLLED_BACK);
+    guard.all_follow("pg3").await;
     guard.lost_nothing();
 }
 

@@ -19,7 +19,6 @@ use crate::place::{Place, kill};
 pub const DONE: Option<i32> = Some(0);
 pub const PARKED: Option<i32> = Some(3);
 pub const ROLLED_BACK: Option<i32> = Some(4);
-pub const STUCK: Option<i32> = Some(5);
 
 const PROCEDURE: &str = "patroni-guard";
 /// What the cluster does by itself, it does within this.
@@ -314,6 +313,20 @@ impl Guard {
         let sql =
             format!("SELECT state FROM pg_stat_replication WHERE application_name = '{member}'");
         self.ask_until(from, &sql, "streaming").await;
+    }
+
+    /// What is written on `leader` comes to all others, which have its history: they do not only say that they stream.
+    pub async fn all_follow(&self, leader: &str) {
+        let sql = "CREATE TABLE IF NOT EXISTS proof AS SELECT 1";
+        self.ask(leader, sql).await;
+        let history = "SELECT pg_read_file('pg_wal/' || max(name)) FROM pg_ls_dir('pg_wal') AS file(name) \
+                       WHERE name LIKE '%.history'";
+        let wanted = self.ask(leader, history).await;
+        for member in self.urls.keys().filter(|member| *member != leader) {
+            self.ask_until(member, "SELECT to_regclass('proof')", "proof")
+                .await;
+            assert_eq!(self.ask(member, history).await, wanted, "{member}");
+        }
     }
 
     /// The member that takes writes, once there is one.

@@ -23,23 +23,24 @@ fn a_good_deployment_is_released() {
         .saying("ended the way back");
 }
 
-#[test]
-fn a_bad_deployment_is_rolled_back_on_all_members() {
-    rolled_back(&Guard::up(&["--load", "2"]));
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_deployment_is_rolled_back_on_all_members() {
+    rolled_back(&Guard::up(&["--load", "2"])).await;
 }
 
-#[test]
-fn with_patroni_4_as_well() {
-    rolled_back(&Guard::up(&["--load", "2", "--patroni", "4"]));
+#[tokio::test(flavor = "multi_thread")]
+async fn with_patroni_4_as_well() {
+    rolled_back(&Guard::up(&["--load", "2", "--patroni", "4"])).await;
 }
 
-fn rolled_back(guard: &Guard) {
+async fn rolled_back(guard: &Guard) {
     let before = std::fs::read(guard.file("pg3")).expect("file");
     let run = guard.deploy("bad");
     guard
         .roll_back(&run)
         .with(ROLLED_BACK)
         .saying("history names the restore point");
+    guard.all_follow("pg3").await;
     guard.is_clean(&before);
     guard.keeps_secrets(&run, &before);
     guard.lost_nothing();
@@ -77,6 +78,7 @@ async fn a_no_go_gives_everything_back_and_can_be_thought_over() {
     assert_eq!(undone, [StepId::new("rollback.recover")]);
     guard.is_held_again(&run).await;
     guard.roll_back(&run).with(ROLLED_BACK);
+    guard.all_follow("pg3").await;
     guard.is_clean(&before);
     guard.lost_nothing();
 }

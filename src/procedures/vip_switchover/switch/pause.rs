@@ -32,6 +32,7 @@ impl Switch {
             no_return_before: PROMOTE,
             budget_ms: crate::runbook::millis(budget),
             old_side: Some(self.from.to_string()),
+            new_side: Some(self.to.to_string()),
         })?;
         Ok(Pause {
             ctx,

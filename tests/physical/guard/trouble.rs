@@ -1,0 +1,51 @@
+//! Roll backs in which something stands in the way.
+
+use serde_json::json;
+
+use super::support::{Guard, PARKED, ROLLED_BACK};
+
+/// Without `pg_rewind` Patroni runs what diverged as a replica that gets nothing: its data is made anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_cannot_be_rewound_are_made_anew() {
+    let guard = Guard::up(&["--load", "2"]);
+    let run = guard.deploy("bad");
+    guard.patch(&json!({"postgresql": {"use_pg_rewind": false}}));
+    let rolled_back = guard.roll_back(&run).with(ROLLED_BACK);
+    for member in ["pg2", "pg1"] {
+        let anew = format!("{member}'s data is made anew");
+        let said = &rolled_back.said;
+        assert!(said.contains(&format!("{member} streams after")), "{said}");
+        assert!(
+            said.contains(&anew) || said.contains(", made anew"),
+            "{said}"
+        );
+    }
+    guard.all_follow("pg3").await;
+    guard.lost_nothing();
+}
+
+/// Two members take writes: the roll back stops before it touches anything, and goes on once there is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_leaders() {
+    let guard = Guard::up(&["--load", "2"]);
+    let run = guard.deploy("bad");
+    guard.pause(true);
+    guard.ask("pg2", "SELECT pg_promote()").await;
+    guard
+        .roll_back(&run)
+        .with(PARKED)
+        .saying("pg1 and pg2 both take writes: two leaders");
+    guard.is_held(&run).await;
+    guard.pause(false);
+    let (status, answer) = guard.rest(
+        "pg2",
+        "POST",
+        "/reinitialize",
+        Some(&json!({"force": true})),
+    );
+    assert_eq!(status, 200, "{answer}");
+    guard.streams("pg2", "pg1").await;
+    guard.roll_back(&run).with(ROLLED_BACK);
+    guard.all_follow("pg3").await;
+    guard.lost_nothing();
+}
