@@ -8,4 +8,6 @@ mod labs;
 mod missing;
 #[path = "../support/place.rs"]
 mod place;
+#[path = "../support/under_way.rs"]
+mod under_way;
 mod vip;

@@ -3,8 +3,9 @@
 use std::process::{Command, Stdio};
 
 use super::support::{Guard, PARKED, ROLLED_BACK};
-use crate::call::{Ended, UnderWay};
+use crate::call::Ended;
 use crate::place::kill;
+use crate::under_way::UnderWay;
 
 const OLD_LEADER: [&str; 1] = ["rollback.old-leader=x"];
 
