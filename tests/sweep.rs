@@ -1,48 +1,91 @@
-//! The whole sweep: every kind of fault at every action of every leg, going on where an earlier call was stopped.
-//! `cargo test --test sweep -- [KIND…] [LEG…]`; what is named narrows it.
+//! The whole sweep: every kind of fault at every action of every leg of every procedure, going on where an earlier call
+//! was stopped. `cargo test --test sweep -- [PROCEDURE…] [KIND…] [LEG…]`; what is named narrows it.
 
-#[path = "procedure/book.rs"]
+#[path = "support/chain/book.rs"]
 mod book;
-#[path = "procedure/cases.rs"]
-mod cases;
+#[allow(dead_code, reason = "the ordinary tests use the rest")]
+#[path = "support/call.rs"]
+mod call;
+#[path = "support/chain/mod.rs"]
+mod chain;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
 #[path = "procedure/faults.rs"]
 mod faults;
+#[path = "physical/guard_faults.rs"]
+mod guard_faults;
+#[allow(dead_code, reason = "the ordinary tests use the rest")]
+#[path = "support/place.rs"]
+mod place;
 #[path = "procedure/proxy.rs"]
 mod proxy;
-#[allow(dead_code, reason = "the ordinary tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "the ordinary tests use the rest")]
 #[path = "support/lab.rs"]
 mod support;
 #[path = "procedure/trouble.rs"]
 mod trouble;
-#[path = "procedure/watch.rs"]
-mod watch;
+#[allow(dead_code, unused_imports, reason = "the ordinary tests use the rest")]
+#[path = "physical/vip"]
+mod vip {
+    pub mod faults;
+    mod lost;
+    mod support;
+}
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use futures_util::FutureExt;
 
-use book::{Book, Done};
-use faults::{KINDS, LEGS};
+use book::{Book, Done, key};
+use chain::{KINDS, Unit};
 use trouble::TROUBLES;
 
+const RDS: &str = "rds-blue-green";
+const VIP: &str = "vip-switchover";
+const GUARD: &str = "patroni-guard";
 /// The leg on which trouble strikes that no action asked for.
 const TROUBLE: &str = "trouble";
+
+/// Kinds of fault on legs of a procedure.
+struct Part {
+    procedure: &'static str,
+    kinds: &'static [&'static str],
+    legs: &'static [&'static str],
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        procedure: RDS,
+        kinds: &KINDS,
+        legs: &faults::LEGS,
+    },
+    Part {
+        procedure: RDS,
+        kinds: &TROUBLES,
+        legs: &[TROUBLE],
+    },
+    Part {
+        procedure: VIP,
+        kinds: &KINDS,
+        legs: &vip::faults::LEGS,
+    },
+    Part {
+        procedure: GUARD,
+        kinds: &KINDS,
+        legs: &guard_faults::LEGS,
+    },
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let named: Vec<_> = std::env::args().skip(1).collect();
-    let actions = LEGS.iter().flat_map(|leg| KINDS.map(|kind| (kind, *leg)));
-    let all = actions.chain(TROUBLES.map(|trouble| (trouble, TROUBLE)));
-    // A kind and a leg named together narrow each other.
-    let (kinds, legs): (Vec<_>, Vec<_>) = named
-        .iter()
-        .map(String::as_str)
-        .partition(|name| KINDS.contains(name) || TROUBLES.contains(name));
-    let is_named = |(kind, leg): &(&str, &str)| {
-        (kinds.is_empty() || kinds.contains(kind)) && (legs.is_empty() || legs.contains(leg))
+    // Two of a sort widen each other, two of different sorts narrow each other.
+    let is_named = |all: &[&str], one: &str| {
+        let of_this_sort = || named.iter().filter(|name| all.contains(&name.as_str()));
+        of_this_sort().next().is_none() || of_this_sort().any(|name| name == one)
     };
+    let all_kinds = [&KINDS[..], &TROUBLES].concat();
+    let all_legs: Vec<_> = PARTS.iter().flat_map(|part| part.legs).copied().collect();
     let book = Book::open();
     let commit = commit();
     // What lasts for hours must not change with the next build.
@@ -50,17 +93,28 @@ async fn main() -> ExitCode {
         .folder()
         .join(format!("greenlight-{}", std::process::id()));
     std::fs::copy(env!("CARGO_BIN_EXE_greenlight"), &copy).expect("copy");
-    support::PROGRAM.set(copy).expect("nobody asked yet");
-    for (kind, leg) in all.filter(is_named) {
-        if !book.has(kind, leg) {
-            println!("{kind}, {leg} …");
-            let done = run(kind, leg, &commit).await;
-            println!("{}", done.error.as_deref().unwrap_or("  held"));
-            book.add(&done);
+    call::PROGRAM.set(copy).expect("nobody asked yet");
+    for part in &PARTS {
+        let units = part.legs.iter();
+        let units = units.flat_map(|leg| part.kinds.iter().map(move |kind| (*kind, *leg)));
+        for (kind, leg) in units {
+            let wanted = is_named(&[RDS, VIP, GUARD], part.procedure)
+                && is_named(&all_kinds, kind)
+                && is_named(&all_legs, leg);
+            if wanted && !book.has(&key(part.procedure, kind, leg)) {
+                println!("{}, {kind}, {leg} …", part.procedure);
+                let done = run(part.procedure, kind, leg, &commit).await;
+                println!("{}", done.error.as_deref().unwrap_or("  held"));
+                book.add(&done);
+            }
         }
     }
-    println!("{}", book.table(&KINDS, &LEGS));
-    println!("{}", book.table(&TROUBLES, &[TROUBLE]));
+    for part in PARTS
+        .iter()
+        .filter(|part| book.knows(part.procedure, part.kinds))
+    {
+        println!("{}", book.table(part.procedure, part.kinds, part.legs));
+    }
     if book.all_held() {
         ExitCode::SUCCESS
     } else {
@@ -68,25 +122,31 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(kind: &'static str, leg: &'static str, commit: &str) -> Done {
-    let unit = async {
-        if leg == TROUBLE {
-            trouble::struck_at(kind, &trouble::STEPS).await
-        } else {
-            faults::leg(leg, kind).await
-        }
-    };
-    let (unit, error) = match AssertUnwindSafe(unit).catch_unwind().await {
+async fn run(procedure: &'static str, kind: &'static str, leg: &'static str, commit: &str) -> Done {
+    let unit = AssertUnwindSafe(unit(procedure, kind, leg));
+    let (unit, error) = match unit.catch_unwind().await {
         Ok(unit) => (Some(unit), None),
         Err(panic) => (None, Some(words(panic.as_ref()))),
     };
     Done {
+        procedure: procedure.to_owned(),
         kind: kind.to_owned(),
         leg: leg.to_owned(),
         commit: commit.to_owned(),
         on: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         unit,
         error,
+    }
+}
+
+async fn unit(procedure: &'static str, kind: &'static str, leg: &'static str) -> Unit {
+    match (procedure, leg) {
+        (RDS, TROUBLE) => trouble::struck_at(kind, &trouble::STEPS).await,
+        (RDS, _) => faults::leg(leg, kind).await,
+        (VIP, _) => vip::faults::leg(leg, kind)
+            .await
+            .expect("the right to make network namespaces"),
+        _ => guard_faults::leg(leg, kind).await,
     }
 }
 

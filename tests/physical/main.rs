@@ -1,8 +1,12 @@
 //! The procedures on real servers of their own: Patroni and etcd, virtual IPs in network namespaces.
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/call.rs"]
 mod call;
+#[path = "../support/chain/mod.rs"]
+mod chain;
 mod guard;
+mod guard_faults;
 mod labs;
 #[path = "../support/missing.rs"]
 mod missing;

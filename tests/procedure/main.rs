@@ -2,8 +2,12 @@
 
 mod again;
 mod bad_days;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../support/call.rs"]
+mod call;
 mod canary;
-mod cases;
+#[path = "../support/chain/mod.rs"]
+mod chain;
 mod crash;
 mod data;
 mod dead_man;
@@ -24,5 +28,4 @@ mod start_lsn;
 #[path = "../support/lab.rs"]
 mod support;
 mod trouble;
-mod watch;
 mod whole;

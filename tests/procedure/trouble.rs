@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::process::Child;
 
-use crate::cases::{Case, Unit};
+use crate::chain::{Case, Unit, Watch, World};
 use crate::proxy::Proxy;
 use crate::support::{
     BLUE, CUT_OVER, Ended, GREEN, KILLED, Lab, PARKED, ROLL_BACK, ROLLED_BACK, TO_THE_CUTOVER,
     program,
 };
-use crate::watch::Watch;
 
 /// What can happen.
 pub const TROUBLES: [&str; 14] = [
@@ -154,7 +153,7 @@ pub async fn struck_at(trouble: &'static str, steps: &[&'static str]) -> Unit {
         } else {
             None
         },
-        watch: Watch::begin(&lab),
+        watch: Watch::default(),
         lab,
         trouble,
         left: steps
@@ -165,6 +164,7 @@ pub async fn struck_at(trouble: &'static str, steps: &[&'static str]) -> Unit {
         struck: Vec::new(),
         processes: 0,
     };
+    stage.lab.look(&mut stage.watch);
     let before = stage.lab.logins(BLUE).await;
     stage
         .until(false, |ended| {
@@ -183,6 +183,7 @@ pub async fn struck_at(trouble: &'static str, steps: &[&'static str]) -> Unit {
     assert_eq!(stage.left, [""; 0], "{trouble} did not come to these");
     Unit {
         cases: stage.struck,
+        unstruck: Vec::new(),
         processes: stage.processes,
         seconds: began.elapsed().as_secs(),
     }
@@ -193,9 +194,7 @@ impl Stage {
         for round in 0..ENOUGH {
             let ended = self.process(back && round == 0, back).await;
             self.processes += 1;
-            if self.lab.began() {
-                self.watch.look_at_green(&self.lab);
-            }
+            self.lab.look(&mut self.watch);
             let both = self.watch.both_open();
             assert!(both.is_empty(), "both sides took writes, ms: {both:?}");
             if over(&ended) {
@@ -237,7 +236,7 @@ impl Stage {
             for step in tail.running(&self.lab) {
                 if step.starts_with("catch-up.") {
                     // It is fenced by then, and a process may go all the way.
-                    self.watch.look_at_green(&self.lab);
+                    self.lab.look(&mut self.watch);
                 }
                 if let Some(at) = self.left.iter().position(|left| *left == step) {
                     let step = self.left.remove(at).expect("there");

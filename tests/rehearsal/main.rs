@@ -1,5 +1,8 @@
 //! The rehearsal's servers, stand-in, lab and load, against real PostgreSQL.
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../support/call.rs"]
+mod call;
 mod cluster;
 mod lab;
 mod rds;

@@ -1,19 +1,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-#[path = "call.rs"]
-mod call;
 #[path = "under_way.rs"]
 mod under_way;
 
-pub use call::Ended;
+use crate::call::Calls;
+pub use crate::call::{DONE, Ended, KILLED, PARKED, REFUSED, ROLLED_BACK, program};
 pub use under_way::UnderWay;
 
 pub const BLUE: &str = "BLUE";
@@ -26,20 +24,6 @@ pub const TO_THE_CUTOVER: [&str; 2] = ["build.snapshot=x", "catch-up.enable=x"];
 pub const CUT_OVER: &str = "cutover.switch=cut over shop-blue";
 pub const ROLL_BACK: &str = "rollback.switch=roll back to shop-blue";
 pub const FINISH: &str = "finish.unlink=finish shop-blue";
-
-pub const DONE: Option<i32> = Some(0);
-pub const REFUSED: Option<i32> = Some(2);
-pub const PARKED: Option<i32> = Some(3);
-pub const ROLLED_BACK: Option<i32> = Some(4);
-pub const KILLED: Option<i32> = None;
-
-/// The program under test, where it is not the one just built.
-pub static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-
-/// The program under test.
-pub fn program() -> &'static Path {
-    PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_greenlight").into())
-}
 
 /// A lab with writers, and a folder for its runs. Dropped, it is taken down.
 pub struct Lab {
@@ -109,26 +93,18 @@ impl Lab {
         std::fs::write(&path, format!("{before}{line}\n")).expect("passfile");
     }
 
-    fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {
-        let mut command = Command::new(program());
-        command
-            .args(args)
-            .arg("--headless")
-            .args(confirmed.iter().flat_map(|given| ["--confirm", given]))
-            .env("GREENLIGHT_RUNS", self.scratch.path().join("runs"))
-            .env_remove("GREENLIGHT_FAULT")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        if let Some(fault) = fault {
-            command.env("GREENLIGHT_FAULT", fault);
+    /// Calls on this lab.
+    pub fn calls(&self) -> Calls {
+        Calls {
+            runs: self.runs(),
+            profile: self.profile(),
         }
-        command
     }
 
-    async fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
-        let output = self.command(args, confirmed, fault).output().await;
-        let output = output.expect("greenlight");
-        Ended::of(&output)
+    fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {
+        let mut command = Command::from(self.calls().command(args, confirmed, fault));
+        command.kill_on_drop(true);
+        command
     }
 
     pub async fn run(&self, confirmed: &[&str]) -> Ended {
@@ -136,14 +112,11 @@ impl Lab {
     }
 
     pub async fn run_with(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
-        let profile = self.profile();
-        let profile = profile.to_str().expect("path");
-        self.call(&["run", profile], confirmed, fault).await
+        self.calls().run(confirmed, fault).await
     }
 
     pub async fn resume(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
-        self.call(&["resume", &self.newest_run()], confirmed, fault)
-            .await
+        self.calls().resume(confirmed, fault).await
     }
 
     /// The next process on the newest run, or the first on a new one, its lines in a file.
@@ -185,17 +158,15 @@ impl Lab {
     pub async fn panic(&self, phrase: &str) -> Ended {
         let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
             .args(["panic", &self.newest_run(), "--confirm", phrase])
-            .env("GREENLIGHT_RUNS", self.scratch.path().join("runs"))
+            .env("GREENLIGHT_RUNS", self.runs())
             .stdin(Stdio::null())
             .output()
-            .await
-            .expect("greenlight");
-        Ended::of(&output)
+            .await;
+        Ended::of(&output.expect("greenlight"))
     }
 
     pub async fn roll_back(&self, confirmed: &[&str], fault: Option<&str>) -> Ended {
-        self.call(&["rollback", &self.newest_run()], confirmed, fault)
-            .await
+        self.calls().roll_back(confirmed, fault).await
     }
 
     /// The pre-flight checks alone.
@@ -211,12 +182,7 @@ impl Lab {
 
     /// True once a run has a journal.
     pub fn began(&self) -> bool {
-        let runs = std::fs::read_dir(self.runs())
-            .into_iter()
-            .flatten()
-            .flatten();
-        runs.into_iter()
-            .any(|run| run.path().join("journal.jsonl").is_file())
+        self.calls().began()
     }
 
     /// A run up to and with the cutover, parked before the way back is closed.
@@ -230,13 +196,12 @@ impl Lab {
 
     /// The run that was begun last.
     pub fn newest_run(&self) -> String {
-        call::newest_run(&self.runs())
+        self.calls().newest_run()
     }
 
     /// What the newest run learnt last under this name.
     pub fn fact(&self, name: &str) -> Option<Value> {
-        let journal = self.scratch.path().join("runs").join(self.newest_run());
-        let text = std::fs::read_to_string(journal.join("journal.jsonl")).expect("journal");
+        let text = self.calls().journal();
         let mut facts = text.lines().rev().filter_map(|line| {
             let event: Value = serde_json::from_str(line).ok()?;
             find_fact(&event, name)

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::call::program;
+
 /// A folder for a lab and a registry of its own; the builds come from the cache that everybody uses.
 pub struct Place {
     scratch: tempfile::TempDir,
@@ -25,7 +27,7 @@ impl Place {
 
     /// `greenlight lab …` on this lab.
     pub fn greenlight(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        Command::new(program())
             .arg("lab")
             .args(args)
             .arg("--dir")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 
-use super::call::Ended;
+use crate::call::Ended;
 
 /// A call under way, its lines read as they come.
 pub struct UnderWay {

@@ -38,6 +38,8 @@ pub const RELEASED: FactKey<bool> = FactKey::new("released");
 pub const RECOVERY: FactKey<Recovery> = FactKey::new("recovery");
 /// The held member has stood at the point once, and was given back to the hold.
 pub const STOOD: FactKey<bool> = FactKey::new("stood_at_point");
+/// Autostart is switched off on members that are to be stopped, or is about to be.
+pub const AUTOSTART_OFF: FactKey<bool> = FactKey::new("autostart_off");
 /// When the leader was told to stop: the write outage begins.
 pub const STOPPED_AT: FactKey<Timestamp> = FactKey::new("leader_stopped_at");
 /// The promotion has been sent, or is about to be.

@@ -95,30 +95,26 @@ pub(super) async fn put_back(ctx: &Context, job: &Job) -> Result<StepResult, Ste
     };
     let mut last = None;
     for member in job.members() {
-        let config = match ctx.world.patroni()?.config(&member).await {
-            Ok(config) => config,
-            Err(error) => {
-                last = Some(error);
-                continue;
-            }
-        };
-        if standing(&config, &setting) != was {
-            let value = was.clone().unwrap_or(Value::Null);
-            ctx.send(&Action::patroni(&member, change(&setting, &value)))
-                .await?;
-            // Patroni answers with what it last read from the DCS.
-            let limit = job.profile.budgets.hold;
-            let what = format!("{setting} to stand there as before");
-            ctx.wait_for(&what, Duration::from_millis(200), limit, || async {
-                let config = ctx.world.patroni()?.config(&member).await?;
-                Ok(if standing(&config, &setting) == was {
-                    Ok(())
-                } else {
-                    Err(Progress::seen(format!("{member} does not show it yet")))
-                })
-            })
-            .await?;
+        if let Err(error) = ctx.world.patroni()?.config(&member).await {
+            last = Some(error);
+            continue;
         }
+        // Sent whatever is shown: Patroni answers with what it last read from the DCS, and what was raised a moment ago
+        // would look as before.
+        let value = was.clone().unwrap_or(Value::Null);
+        ctx.send(&Action::patroni(&member, change(&setting, &value)))
+            .await?;
+        let limit = job.profile.budgets.hold;
+        let what = format!("{setting} to stand there as before");
+        ctx.wait_for(&what, Duration::from_millis(200), limit, || async {
+            let config = ctx.world.patroni()?.config(&member).await?;
+            Ok(if standing(&config, &setting) == was {
+                Ok(())
+            } else {
+                Err(Progress::seen(format!("{member} does not show it yet")))
+            })
+        })
+        .await?;
         ctx.forget(&WAL_KEEP)?;
         return Ok(StepResult::Done(format!("{setting} is as it was")));
     }

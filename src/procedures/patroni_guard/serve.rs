@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::hands::{send, send_all};
 use super::job::{Job, POINT, PROMOTED, RECOVERY, STOPPED_AT};
@@ -71,6 +72,26 @@ impl Serve {
         send(ctx, &job.start(&held)?).await.map(drop)
     }
 
+    /// Puts the member under Patroni; the outage is over once it leads and has taken a write.
+    async fn end_outage(&self, ctx: &Context, since: Timestamp) -> Result<(), StepError> {
+        part(ctx, 3, async {
+            self.restart(ctx).await?;
+            Ok(String::new())
+        })
+        .await?;
+        part(ctx, 4, async {
+            self.leads(ctx).await?;
+            ctx.send(&self.test_write()).await?;
+            Ok("a transaction was committed".to_owned())
+        })
+        .await?;
+        ctx.pause(PauseEvent::Ended {
+            took_us: since_us(since),
+            taken_back: false,
+        })?;
+        ctx.forget(&STOPPED_AT)
+    }
+
     async fn leads(&self, ctx: &Context) -> Result<(), StepError> {
         let (held, patroni) = (self.job.held(), ctx.world.patroni()?);
         let limit = self.job.profile.budgets.promote;
@@ -118,8 +139,14 @@ impl Step for Serve {
     }
 
     async fn probe(&self, ctx: &Context) -> Result<Probe, StepError> {
-        Ok(if ctx.facts().get(&STOPPED_AT).is_some() {
+        let facts = ctx.facts();
+        Ok(if facts.get(&STOPPED_AT).is_some() {
             Probe::NotApplied
+        } else if facts.get(&RECOVERY).is_some() {
+            Probe::Partial(format!(
+                "what the recovery needed is still on {}",
+                self.job.held()
+            ))
         } else {
             let leads = ctx
                 .world
@@ -153,35 +180,24 @@ impl Step for Serve {
         let timeline = ctx.known(&PROMOTED)?;
         // Writes wait for this: it comes to its end even when the run was asked to stop.
         let open = &ctx.uncancelled();
-        part(open, 3, async {
-            self.restart(open).await?;
-            Ok(String::new())
-        })
-        .await?;
-        part(open, 4, async {
+        let outage = if let Some(since) = ctx.facts().get(&STOPPED_AT) {
+            self.end_outage(open, since).await?;
+            format!(
+                "nobody took writes for {:.1} s",
+                since_us(since) as f64 / 1e6
+            )
+        } else {
             self.leads(open).await?;
-            open.send(&self.test_write()).await?;
-            Ok("a transaction was committed".to_owned())
-        })
-        .await?;
-        let outage = ctx.facts().get(&STOPPED_AT).map(since_us);
-        if let Some(took_us) = outage {
-            open.pause(PauseEvent::Ended {
-                took_us,
-                taken_back: false,
-            })?;
-            open.forget(&STOPPED_AT)?;
-        }
+            "what the recovery needed is gone".to_owned()
+        };
         if let Some(action) = job.autostart(&held, true)? {
             send(ctx, &action).await?;
         }
         if let Some(recovery) = ctx.facts().get(&RECOVERY) {
             send(ctx, &job.forget_recovery(&recovery)?).await?;
+            ctx.forget(&RECOVERY)?;
         }
-        let text = format!(
-            "{held} leads on timeline {timeline}; nobody took writes for {:.1} s",
-            outage.map_or(0.0, |us| us as f64 / 1e6)
-        );
+        let text = format!("{held} leads on timeline {timeline}; {outage}");
         let named = self.history_names_the_point(ctx).await?;
         ctx.proof(named, "the cluster's history names the restore point")?;
         Ok(if named {

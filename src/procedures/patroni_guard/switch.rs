@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::hands::send;
-use super::job::{Job, POINT, PROMOTED, PROMOTING, STOOD, STOPPED_AT, TIMELINE};
+use super::job::{AUTOSTART_OFF, Job, POINT, PROMOTED, PROMOTING, STOOD, STOPPED_AT, TIMELINE};
 use super::sight::{relied_on, server};
 use crate::domain::{Node, Sql};
 use crate::ports::Role;
@@ -68,6 +68,7 @@ impl Switch {
 
     async fn stop_all(&self, ctx: &Context, leader: &Node) -> Result<Instant, StepError> {
         let (job, facts) = (&self.job, ctx.facts());
+        ctx.learn(&AUTOSTART_OFF, &true)?;
         for member in self.to_stop(&facts) {
             if let Some(action) = job.autostart(&member, false)? {
                 send(ctx, &action).await?;
@@ -178,7 +179,8 @@ impl Switch {
             job.profile.budgets.promote,
             || async {
                 Ok(match patroni.serves_as(&leader, Role::Primary).await {
-                    Ok(true) => Ok(()),
+                    // Patroni says so as soon as it has begun to promote it.
+                    Ok(true) => self.takes_writes(ctx, &leader).await,
                     Ok(false) => Err(Progress::seen(format!(
                         "{leader}: /primary does not answer 200 yet"
                     ))),
@@ -209,7 +211,17 @@ impl Switch {
                 ctx.rescue(&action).await?;
             }
         }
+        ctx.forget(&AUTOSTART_OFF)?;
         ctx.forget(&PROMOTING)
+    }
+
+    async fn takes_writes(&self, ctx: &Context, member: &Node) -> Result<(), Progress> {
+        let seen = server(ctx.world.databases.as_ref(), &self.job.server(member)).await;
+        match seen {
+            Ok(seen) if !seen.in_recovery => Ok(()),
+            Ok(_) => Err(Progress::seen(format!("{member} is still in recovery"))),
+            Err(error) => Err(Progress::seen(error.to_string())),
+        }
     }
 
     async fn taken_back(&self, ctx: &Context, why: &StepError) -> Result<StepResult, StepError> {
@@ -287,14 +299,20 @@ impl Step for Switch {
                 stopped.push(member.to_string());
             }
         }
-        Ok(if stopped.is_empty() {
-            Probe::NotApplied
-        } else {
-            Probe::TakeBack(format!(
-                "Patroni is stopped on {}, and {held} is not promoted",
-                stopped.join(", ")
-            ))
-        })
+        Ok(
+            if stopped.is_empty() && facts.get(&AUTOSTART_OFF).is_none() {
+                Probe::NotApplied
+            } else if stopped.is_empty() {
+                Probe::TakeBack(format!(
+                    "autostart is switched off on some members, and {held} is not promoted"
+                ))
+            } else {
+                Probe::TakeBack(format!(
+                    "Patroni is stopped on {}, and {held} is not promoted",
+                    stopped.join(", ")
+                ))
+            },
+        )
     }
 
     fn actions(&self, facts: &Facts) -> Vec<Action> {

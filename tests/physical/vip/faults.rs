@@ -1,51 +1,271 @@
-//! The process dies, an action fails or is sent twice, at every action in turn: it goes on or gives the old primary
-//! back, nothing is lost, and there are never two primaries. A sample here; the whole of it in the sweep.
+//! Every fault at every action: the run goes on or gives the old primary back, nothing is lost, and there are never two
+//! primaries. In the ordinary tests a sample; all of it in the sweep.
 
-use super::support::{A, B, BACK_TO_A, CLOSE, DONE, OVER_TO_B, ROLLED_BACK, UPGRADE, Vip};
+use super::lost::{FENCE, lose_the_primary, with_a_cable};
+use super::support::{
+    A, B, BACK_TO_A, CLOSE, DONE, Ended, OVER_TO_B, PARKED, ROLLED_BACK, UPGRADE, Vip,
+};
+use crate::call::Calls;
+use crate::chain::{Call, Chain, Look, Unit, Watch, World};
 
-/// More processes than a run needs.
-const ENOUGH: usize = 60;
+/// The ways through a run.
+pub const LEGS: [&str; 5] = [
+    "there-and-back",
+    "unwind",
+    "finish",
+    "lost-and-rewound",
+    "lost-and-copied",
+];
+const AT_THE_SWITCH: &str = "cutover.switch  waits for the phrase";
+const AT_THE_UPGRADE: &str = "rejoin.upgrade  waits for Enter";
+/// What an onlooker and this test ask a server: true for a primary.
+const WRITES: &str = "SELECT NOT pg_is_in_recovery()";
 
-/// Takes up the run again and again, each process struck at a later one of its actions, until one comes through.
-async fn struck(lab: &Vip, kind: &str, back: bool) {
-    let confirmed = [OVER_TO_B, UPGRADE, CLOSE, BACK_TO_A];
-    let confirmed = if back {
-        &confirmed[..]
-    } else {
-        &confirmed[..3]
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_action_there_and_back_nothing_is_lost() {
+    let Some(done) = leg(LEGS[0], crate::chain::KINDS[1]).await else {
+        return;
     };
-    for at in 1..ENOUGH {
-        let fault = format!("{kind}:{at}");
-        let ended = if back && at == 1 {
-            lab.roll_back(confirmed, Some(&fault))
-        } else {
-            lab.resume(confirmed, Some(&fault))
-        };
-        let primaries = lab.primaries().await;
-        assert!(
-            primaries.len() < 2,
-            "{fault}: {primaries:?}\n{}",
-            ended.said
-        );
-        if ended.code == if back { ROLLED_BACK } else { DONE } {
-            assert_eq!(primaries, [if back { A } else { B }], "{fault}");
-            lab.assert_nothing_lost();
-            return;
+    assert!(done.cases.len() > 25, "{:?}", done.cases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_at_every_action_of_the_end_nothing_is_left() {
+    let Some(done) = leg(LEGS[2], crate::chain::KINDS[3]).await else {
+        return;
+    };
+    assert!(done.cases.len() > 1, "{:?}", done.cases);
+}
+
+impl World for Vip {
+    fn calls(&self) -> Calls {
+        Vip::calls(self)
+    }
+
+    fn look(&self, watch: &mut Watch) {
+        for side in [A, B] {
+            let look = Look {
+                login: self.url(side).parse().expect("url"),
+                sql: WRITES.to_owned(),
+                at_once: true,
+            };
+            watch.look_at(side, look);
         }
     }
-    panic!("{kind}: not through after {ENOUGH} processes");
+
+    async fn serves(&self, side: &str) -> bool {
+        self.connect(side, "").await.is_some() && self.ask(side, WRITES).await == "t"
+    }
+
+    async fn assert_nothing_lost(&self) {
+        Vip::assert_nothing_lost(self);
+    }
 }
 
-#[tokio::test]
-async fn killed_at_every_action_in_turn_it_goes_on() {
-    let Some(lab) = Vip::up(2) else { return };
-    lab.run(&[]);
-    struck(&lab, "kill-sent", false).await;
+/// A pair whose primary is lost with rows that its standby has never received: nobody writes meanwhile, and they are lost,
+/// as the phrase says.
+struct Lost(Vip);
+
+impl World for Lost {
+    fn calls(&self) -> Calls {
+        self.0.calls()
+    }
+
+    fn look(&self, watch: &mut Watch) {
+        self.0.look(watch);
+    }
+
+    async fn serves(&self, side: &str) -> bool {
+        self.0.serves(side).await
+    }
+
+    async fn assert_nothing_lost(&self) {
+        let there = "SELECT count(*) FROM pg_class WHERE relname = 'only_on_a'";
+        for side in [A, B] {
+            assert_eq!(self.0.ask(side, there).await, "0", "{side}");
+        }
+    }
 }
 
-#[tokio::test]
-async fn an_action_that_is_refused_or_whose_answer_is_lost_is_no_loss_of_rows() {
-    let Some(lab) = Vip::up(2) else { return };
-    lab.run(&[]);
-    struck(&lab, "fail", false).await;
+/// The old primary is fenced, then comes back by a rewind or as a copy.
+async fn lost(kind: &'static str, copied: bool) -> Option<Unit> {
+    let lab = Vip::up(0)?;
+    let cut = with_a_cable(&lab);
+    lab.add_to_profile("[hooks.fence]\nargv = [\"true\"]");
+    if copied {
+        let nobody = "[replication]\nrewind_role = \"nobody_at_all\"";
+        lab.edit_profile("[replication]", nobody);
+    }
+    lose_the_primary(&lab, &cut).await;
+    let mut chain = Chain::begin(Lost(lab), kind);
+    chain
+        .until(Call::Resume, &[FENCE, OVER_TO_B], |ended| {
+            ended.code == PARKED && ended.said.contains("rejoin.follow  ▶")
+        })
+        .await;
+    assert_eq!(chain.world.0.primaries().await, [B]);
+    std::fs::remove_file(cut).expect("mended");
+    chain
+        .until(Call::Resume, &[UPGRADE, CLOSE], |ended| ended.code == DONE)
+        .await;
+    is_clean(&chain.world.0, B).await;
+    Some(chain.end().await)
+}
+
+/// One leg of a run under one kind of fault, on a lab of its own; `None` where there are no namespaces to be had.
+pub async fn leg(leg: &str, kind: &'static str) -> Option<Unit> {
+    if let Some(how) = leg.strip_prefix("lost-and-") {
+        return lost(kind, how == "copied").await;
+    }
+    let lab = Vip::up(2)?;
+    let before = State::of(&lab).await;
+    let mut chain = Chain::begin(lab, kind);
+    let primary = match leg {
+        "there-and-back" => there_and_back(&mut chain).await,
+        "unwind" => unwind(&mut chain).await,
+        _ => finish(&mut chain).await,
+    };
+    let lab = &chain.world;
+    is_clean(lab, primary).await;
+    let after = State::of(lab).await;
+    if leg != "finish" {
+        assert_eq!(after.versions, before.versions);
+    }
+    if leg == "unwind" {
+        assert_eq!(after, before);
+    }
+    Some(chain.end().await)
+}
+
+/// One primary, which has the address and is followed; nothing of the run is left, and another may begin.
+async fn is_clean(lab: &Vip, primary: &'static str) {
+    assert_eq!(lab.primaries().await, [primary]);
+    assert_eq!(lab.holders(), [primary], "the address");
+    let other = if primary == A { B } else { A };
+    assert_eq!(
+        lab.followers(primary).await,
+        "true",
+        "{other} streams by a slot"
+    );
+    assert_eq!(lab.stray_slots(primary).await, "", "{primary}");
+    assert_eq!(lab.stray_slots(other).await, "", "{other}");
+    assert_eq!(lab.marks(), [primary == B, primary == A], "standby.signal");
+    // As clean as before: nothing keeps another run from beginning.
+    let check = lab.check();
+    let blocks: Vec<_> = check.blocking().collect();
+    assert!(blocks.is_empty(), "{blocks:?}");
+}
+
+async fn there_and_back(chain: &mut Chain<Vip>) -> &'static str {
+    chain
+        .until(Call::Run, &[], |ended| parked(ended, AT_THE_SWITCH))
+        .await;
+    let opened_at = chain.pause(Call::Resume, OVER_TO_B, [A, B], None).await;
+    chain
+        .until(Call::Resume, &[OVER_TO_B], |ended| {
+            parked(ended, AT_THE_UPGRADE)
+        })
+        .await;
+    assert_eq!(chain.world.primaries().await, [B]);
+    assert_eq!(chain.world.holders(), [B], "the address");
+    // Its first actions have BLUE follow; only then it switches.
+    chain
+        .until(Call::RollBack, &[], |ended| {
+            parked(ended, "rollback.switch  waits for the phrase")
+        })
+        .await;
+    chain
+        .pause(Call::Resume, BACK_TO_A, [B, A], Some(opened_at))
+        .await;
+    chain
+        .until(Call::Resume, &[BACK_TO_A], |ended| {
+            ended.code == ROLLED_BACK
+        })
+        .await;
+    assert!(chain.watch.saw_a_switch());
+    A
+}
+
+async fn unwind(chain: &mut Chain<Vip>) -> &'static str {
+    let there = chain.world.run(&[]);
+    there.with(PARKED).saying(AT_THE_SWITCH);
+    chain
+        .until(Call::RollBack, &[], |ended| ended.code == ROLLED_BACK)
+        .await;
+    A
+}
+
+async fn finish(chain: &mut Chain<Vip>) -> &'static str {
+    let there = chain.world.run(&[OVER_TO_B]);
+    there.with(PARKED).saying(AT_THE_UPGRADE);
+    chain
+        .until(Call::Resume, &[UPGRADE, CLOSE], |ended| ended.code == DONE)
+        .await;
+    B
+}
+
+fn parked(ended: &Ended, at: &str) -> bool {
+    ended.code == PARKED && ended.said.contains(at)
+}
+
+/// What an unwound run leaves as it was.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    versions: [String; 2],
+    follows: [String; 2],
+}
+
+impl State {
+    async fn of(lab: &Vip) -> Self {
+        let version = "SELECT current_setting('server_version_num')";
+        let follows = "SELECT current_setting('primary_conninfo') || ' by ' || current_setting('primary_slot_name')";
+        Self {
+            versions: [lab.ask(A, version).await, lab.ask(B, version).await],
+            follows: [lab.ask(A, follows).await, lab.ask(B, follows).await],
+        }
+    }
+}
+
+impl Vip {
+    /// The hosts that hold the virtual address.
+    fn holders(&self) -> Vec<&'static str> {
+        let profile = greenlight::profile::load(&self.profile()).expect("profile");
+        let address = profile.vip_switchover().expect("of vip-switchover").address;
+        let address = format!(" {}/", address.host);
+        let hosts = [A, B].into_iter();
+        hosts
+            .filter(|host| {
+                self.on_host(host, false, &["ip", "-4", "addr", "show"])
+                    .contains(&address)
+            })
+            .collect()
+    }
+
+    /// Whether the other server streams, by a slot; waited for.
+    async fn followers(&self, primary: &str) -> String {
+        let sql = "SELECT count(*) = 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid \
+                   WHERE r.state = 'streaming'";
+        for _ in 0..100 {
+            if self.ask(primary, sql).await == "t" {
+                return "true".to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        self.ask(primary, "SELECT json_agg(r) FROM pg_stat_replication r")
+            .await
+    }
+
+    /// Slots that keep WAL for nobody.
+    async fn stray_slots(&self, node: &str) -> String {
+        let sql = "SELECT string_agg(slot_name, ', ') FROM pg_replication_slots WHERE NOT active";
+        self.ask(node, sql).await
+    }
+
+    /// Which of both would come up as a standby.
+    fn marks(&self) -> [bool; 2] {
+        [A, B].map(|node| {
+            let data = self.place.dir().join("servers").join(node).join("data");
+            data.join("standby.signal").exists()
+        })
+    }
 }

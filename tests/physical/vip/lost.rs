@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use super::support::{A, B, CLOSE, DONE, OVER_TO_B, PARKED, UPGRADE, Vip};
 
-const FENCE: &str = "cutover.fence=fence pg-a";
+pub const FENCE: &str = "cutover.fence=fence pg-a";
 
 /// A way to the host of pg-a that can be cut.
-fn with_a_cable(lab: &Vip) -> PathBuf {
+pub fn with_a_cable(lab: &Vip) -> PathBuf {
     let (cable, cut) = (lab.place.dir().join("cable"), lab.place.dir().join("cut"));
     let script = format!(
         "#!/bin/sh\n[ ! -e {} ] || exit 255\nexec \"$@\"\n",
@@ -23,7 +23,7 @@ fn with_a_cable(lab: &Vip) -> PathBuf {
 }
 
 /// The primary is lost with a row that its standby has never received.
-async fn lose_the_primary(lab: &Vip, cut: &PathBuf) {
+pub async fn lose_the_primary(lab: &Vip, cut: &PathBuf) {
     lab.run(&[])
         .with(PARKED)
         .saying("cutover.switch  waits for the phrase");

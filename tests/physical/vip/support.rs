@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use greenlight::profile::{Via, VipSwitchover};
@@ -7,14 +7,11 @@ use greenlight::runbook::CheckReport;
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::call::{Ended, newest_run};
+pub use crate::call::{DONE, Ended, PARKED, ROLLED_BACK, STUCK};
+
+use crate::call::{Calls, program};
 use crate::missing::missing;
 use crate::place::Place;
-
-pub const DONE: Option<i32> = Some(0);
-pub const PARKED: Option<i32> = Some(3);
-pub const ROLLED_BACK: Option<i32> = Some(4);
-pub const STUCK: Option<i32> = Some(5);
 
 pub const A: &str = "pg-a";
 pub const B: &str = "pg-b";
@@ -79,28 +76,21 @@ impl Vip {
         std::fs::write(self.profile(), text).expect("profile");
     }
 
-    fn runs(&self) -> PathBuf {
-        self.place.dir().join("runs")
+    /// Calls on this lab.
+    pub fn calls(&self) -> Calls {
+        Calls {
+            runs: self.place.dir().join("runs"),
+            profile: self.profile(),
+        }
     }
 
     pub fn newest_run(&self) -> String {
-        newest_run(&self.runs())
+        self.calls().newest_run()
     }
 
     fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
-        command
-            .args(args)
-            .arg("--headless")
-            .args(confirmed.iter().flat_map(|given| ["--confirm", given]))
-            .env("GREENLIGHT_RUNS", self.runs())
-            .env_remove("GREENLIGHT_FAULT")
-            .stdin(Stdio::null());
-        if let Some(fault) = fault {
-            command.env("GREENLIGHT_FAULT", fault);
-        }
-        let output = command.output().expect("greenlight");
-        Ended::of(&output)
+        let mut command = self.calls().command(args, confirmed, fault);
+        Ended::of(&command.output().expect("greenlight"))
     }
 
     pub fn run(&self, confirmed: &[&str]) -> Ended {
@@ -124,7 +114,7 @@ impl Vip {
 
     /// What the pre-flight says.
     pub fn check(&self) -> CheckReport {
-        let output = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        let output = Command::new(program())
             .args(["check", "--json"])
             .arg(self.profile())
             .output()

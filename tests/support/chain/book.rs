@@ -7,17 +7,32 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cases::Unit;
+use crate::chain::Unit;
 
 /// A unit that was run, and what came of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Done {
+    #[serde(default = "first")]
+    pub procedure: String,
     pub kind: String,
     pub leg: String,
     pub commit: String,
     pub on: String,
     pub unit: Option<Unit>,
     pub error: Option<String>,
+}
+
+/// The only one that had a sweep when nothing was written of it.
+fn first() -> String {
+    "rds-blue-green".to_owned()
+}
+
+/// What tells units apart: procedure, kind of fault, leg.
+pub type Key = (String, String, String);
+
+/// The key of a unit.
+pub fn key(procedure: &str, kind: &str, leg: &str) -> Key {
+    (procedure.to_owned(), kind.to_owned(), leg.to_owned())
 }
 
 /// The state file of a sweep.
@@ -39,11 +54,17 @@ impl Book {
     }
 
     /// Whether this leg held under this kind of fault before.
-    pub fn has(&self, kind: &str, leg: &str) -> bool {
-        let key = (kind.to_owned(), leg.to_owned());
+    pub fn has(&self, unit: &Key) -> bool {
         self.done()
-            .get(&key)
+            .get(unit)
             .is_some_and(|done| done.unit.is_some())
+    }
+
+    /// Whether any of these kinds was run.
+    pub fn knows(&self, procedure: &str, kinds: &[&str]) -> bool {
+        let done = self.done();
+        let mut done = done.keys();
+        done.any(|(of, kind, _)| of == procedure && kinds.contains(&kind.as_str()))
     }
 
     /// Whether nothing that was run failed the last time.
@@ -52,13 +73,13 @@ impl Book {
     }
 
     /// What was done so far; of what was done twice, the last.
-    fn done(&self) -> BTreeMap<(String, String), Done> {
+    fn done(&self) -> BTreeMap<Key, Done> {
         let text = std::fs::read_to_string(self.0.join("done.jsonl")).unwrap_or_default();
         let lines = text
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok());
         lines
-            .map(|done: Done| ((done.kind.clone(), done.leg.clone()), done))
+            .map(|done: Done| (key(&done.procedure, &done.kind, &done.leg), done))
             .collect()
     }
 
@@ -73,21 +94,25 @@ impl Book {
     }
 
     /// The counts as a table, one row a kind.
-    pub fn table(&self, kinds: &[&str], legs: &[&str]) -> String {
+    pub fn table(&self, procedure: &str, kinds: &[&str], legs: &[&str]) -> String {
         let done = self.done();
         let mut table = format!(
-            "| fault | {} |\n|---|{}\n",
+            "| {procedure} | {} |\n|---|{}\n",
             legs.join(" | "),
             "---|".repeat(legs.len())
         );
         for kind in kinds {
-            let cell = |leg: &&str| match done.get(&((*kind).to_owned(), (*leg).to_owned())) {
+            let cell = |leg: &&str| match done.get(&key(procedure, kind, leg)) {
                 None => "not run".to_owned(),
                 Some(Done {
                     unit: Some(unit), ..
                 }) => format!(
-                    "{} actions, {} processes, {} s",
+                    "{}{} actions, {} processes, {} s",
                     unit.cases.len(),
+                    match unit.unstruck.len() {
+                        0 => String::new(),
+                        missed => format!(" of {}", unit.cases.len() + missed),
+                    },
                     unit.processes,
                     unit.seconds
                 ),
