@@ -8,7 +8,7 @@ use super::finding::{Finding, FindingKind};
 use super::known::OPERATOR_LOCK;
 use crate::domain::{Node, PgVersion, Place, Sql};
 use crate::profile::{BlueGreen, Names};
-use crate::runbook::{CheckResult, Facts, Verdict, World};
+use crate::runbook::{CheckResult, Context, Facts, Verdict, World};
 
 /// A table larger than this, updated without a key, holds up apply: every change reads all of it.
 const COSTLY_BYTES: i64 = 100 << 20;
@@ -86,6 +86,22 @@ pub struct CheckContext<'a, P = BlueGreen> {
     pub replication_password: Option<&'a SecretString>,
     /// The run's folder, once there is one.
     pub run_dir: Option<&'a Path>,
+}
+
+impl<'a, P> CheckContext<'a, P> {
+    /// What the checks may look at that a step asks, which knows no password and has no folder.
+    #[must_use]
+    pub fn of_step(ctx: &'a Context, profile: &'a P, facts: &'a Facts, moment: Moment) -> Self {
+        Self {
+            profile,
+            world: &ctx.world,
+            facts,
+            run: &ctx.run,
+            moment,
+            replication_password: None,
+            run_dir: None,
+        }
+    }
 }
 
 impl<P> Check<P> {

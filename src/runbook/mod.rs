@@ -7,6 +7,7 @@ mod check;
 mod context;
 mod facts;
 mod forecast;
+mod pause;
 mod plan;
 mod step;
 
@@ -14,9 +15,10 @@ pub use action::{Action, Call, PatroniCall, RdsCall, Reply, ShownAction, Target}
 pub use canary::CanarySeen;
 pub use check::{CheckReport, CheckResult, Verdict};
 pub(crate) use context::millis;
-pub use context::{Context, Executor, Intended, PauseEvent, Progress, Recorder, World};
+pub use context::{Context, Executor, Intended, Progress, Recorder, World};
 pub use facts::{FactKey, Facts};
 pub use forecast::PauseForecast;
+pub use pause::PauseEvent;
 pub use plan::{Plan, PlanGate, PlanPhase, PlanStep};
 pub use step::{
     Danger, Gate, Phase, Probe, Reading, Risk, Runbook, Step, StepError, StepId, StepInfo,

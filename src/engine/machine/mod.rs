@@ -219,7 +219,23 @@ impl Machine {
             Intent::GoBack => self.go_back(),
             Intent::GiveBack => self.give_back(),
             Intent::Recheck => self.recheck(),
-            Intent::Park => self.park("parked by the operator"),
+            Intent::Park => self.park(&self.where_parked()),
+        }
+    }
+
+    /// What the operator leaves, in words for whoever takes the run up.
+    fn where_parked(&self) -> String {
+        match self.activity {
+            Activity::AtGate(at) => {
+                format!("at the gate of {}, which nobody has confirmed", self.id(at))
+            }
+            Activity::Halted(at, Direction::Applying) => {
+                format!("at {}, which has not come through", self.id(at))
+            }
+            Activity::Halted(at, Direction::Undoing) => {
+                format!("at {}, which could not be taken back", self.id(at))
+            }
+            _ => "by the operator".to_owned(),
         }
     }
 

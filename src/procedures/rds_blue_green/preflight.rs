@@ -64,13 +64,9 @@ impl Reading for Checks {
         }
         let facts = ctx.facts();
         let asked = CheckContext {
-            profile: self.job.profile.as_ref(),
-            world: &ctx.world,
-            facts: &facts,
-            run: &ctx.run,
-            moment: self.moment,
             replication_password: self.job.replication_password.as_ref(),
             run_dir: self.job.dir.as_deref(),
+            ..CheckContext::of_step(ctx, self.job.profile.as_ref(), &facts, self.moment)
         };
         checks::ask(ctx, &asked).await
     }

@@ -65,13 +65,8 @@ impl Reading for Preflight {
         self.remember(ctx).await?;
         let facts = ctx.facts();
         let asked = CheckContext {
-            profile: self.job.profile.as_ref(),
-            world: &ctx.world,
-            facts: &facts,
-            run: &ctx.run,
-            moment: Moment::Preflight,
-            replication_password: None,
             run_dir: self.job.dir.as_deref(),
+            ..CheckContext::of_step(ctx, self.job.profile.as_ref(), &facts, Moment::Preflight)
         };
         checks::ask(ctx, &asked).await
     }

@@ -112,15 +112,8 @@ impl Slots {
             return Ok(());
         }
         let facts = ctx.facts();
-        let asked = CheckContext {
-            profile: self.job.profile.as_ref(),
-            world: &ctx.world,
-            facts: &facts,
-            run: &ctx.run,
-            moment: Moment::Preflight,
-            replication_password: None,
-            run_dir: None,
-        };
+        let asked =
+            CheckContext::of_step(ctx, self.job.profile.as_ref(), &facts, Moment::Preflight);
         let rows = ctx.read(at, &fingerprint_sql(&asked, at)).await?;
         let fingerprint: String = rows.one()?.get("fingerprint")?;
         ctx.learn(&FINGERPRINT.of(&at.database), &fingerprint)
