@@ -18,6 +18,11 @@ struct Lab {
 
 impl Lab {
     async fn up(targets: &[u32]) -> Self {
+        Self::at_pace(targets, Duration::from_millis(200)).await
+    }
+
+    /// Whatever takes time takes at least this much.
+    async fn at_pace(targets: &[u32], pace: Duration) -> Self {
         let mut installs = vec![fetch::full(15, &[], &quiet).await.expect("a PostgreSQL 15")];
         for &major in targets {
             installs.push(
@@ -36,7 +41,7 @@ impl Lab {
             installs: installs.clone(),
             master: "lab_admin".to_owned(),
             password: "hush".to_owned().into(),
-            pace: Duration::from_millis(200),
+            pace,
             log_portion: 1_000_000,
             tls: None,
         })

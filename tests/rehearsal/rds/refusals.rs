@@ -4,7 +4,8 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_names_and_states_are_refused_as_rds_does() {
-    let lab = Lab::up(&[17]).await;
+    // A snapshot is to be met while it is being made, by a command line that takes its time to start.
+    let lab = Lab::at_pace(&[17], Duration::from_secs(3)).await;
     for (line, code) in [
         (
             "describe-db-instances --db-instance-identifier nobody",
