@@ -1,6 +1,8 @@
 //! The whole sweep: every kind of fault at every action of every leg of every procedure, going on where an earlier call
 //! was stopped. `cargo test --test sweep -- [PROCEDURE…] [KIND…] [LEG…]`; what is named narrows it.
 
+#[path = "support/audit.rs"]
+mod audit;
 #[path = "support/chain/book.rs"]
 mod book;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
@@ -13,6 +15,8 @@ mod chain;
 mod faults;
 #[path = "physical/guard_faults.rs"]
 mod guard_faults;
+#[path = "support/missing.rs"]
+mod missing;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
 #[path = "support/place.rs"]
 mod place;

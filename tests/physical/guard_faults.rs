@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
+use crate::audit::assert_nothing_lost;
 use crate::call::{Calls, DONE, Ended, KILLED, PARKED, ROLLED_BACK};
 use crate::chain::{Call, Chain, Look, Unit, Watch, World};
 use crate::place::Place;
@@ -92,11 +93,7 @@ impl World for Cluster {
         let before = rows(&self.place.audit());
         for _ in 0..300 {
             let audit = self.place.audit();
-            assert_eq!(
-                (&audit["lost"], &audit["duplicated"]),
-                (&0.into(), &0.into()),
-                "{audit}"
-            );
+            assert_nothing_lost(&audit);
             if rows(&audit) > before.map(|rows| rows + 20) {
                 return;
             }

@@ -12,33 +12,6 @@ const VIP: &str = "vip-switchover";
 const GUARD: &str = "patroni-guard";
 
 impl Place {
-    fn acknowledges(&self, rows: u64) -> Value {
-        for _ in 0..600 {
-            let audit = self.audit();
-            if audit["acknowledged"].as_u64() > Some(rows) {
-                assert_eq!(
-                    (&audit["lost"], &audit["duplicated"]),
-                    (&0.into(), &0.into())
-                );
-                return audit;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("fewer than {rows} rows were acknowledged");
-    }
-
-    /// The network of namespaces, where the lab has one.
-    pub fn network(&self) -> Option<String> {
-        let text = std::fs::read_to_string(self.dir().join("lab.json")).expect("card");
-        let card: Value = serde_json::from_str(&text).expect("JSON");
-        card["network"].as_str().map(str::to_owned)
-    }
-
-    pub fn does(&self, args: &[&str]) {
-        let output = self.greenlight(args);
-        assert!(output.status.success(), "{args:?}: {output:?}");
-    }
-
     fn profile_says(&self, words: &str) {
         let path = self.dir().join("profile.toml");
         greenlight::profile::load(&path).expect("a profile that loads");

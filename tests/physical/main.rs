@@ -1,5 +1,7 @@
 //! The procedures on real servers of their own: Patroni and etcd, virtual IPs in network namespaces.
 
+#[path = "../support/audit.rs"]
+mod audit;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/call.rs"]
 mod call;

@@ -1,6 +1,8 @@
 //! The whole procedure, by the real binary, against real servers with writers on them.
 
 mod again;
+#[path = "../support/audit.rs"]
+mod audit;
 mod bad_days;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/call.rs"]

@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::{Config, NoTls};
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/place.rs"]
 mod place;
 
+use crate::audit::assert_nothing_lost;
 use place::{Place, kill};
 
 #[test]
@@ -86,15 +88,7 @@ fn a_folder_that_is_not_a_labs_is_left_alone() {
 async fn the_audit_sees_what_is_lost_and_what_is_there_twice() {
     let place = Place::new();
     let up = place.up(&["--load", "4"]);
-    let mut clean = place.audit();
-    while clean["acknowledged"].as_u64() < Some(400) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        clean = place.audit();
-    }
-    assert_eq!(
-        (&clean["lost"], &clean["duplicated"]),
-        (&Value::from(0), &Value::from(0))
-    );
+    let clean = place.acknowledges(400);
     assert!(clean["longest_gap_ms"].as_u64().is_some());
 
     let client = superuser(&up, "shop").await;
@@ -139,10 +133,7 @@ async fn writers_follow_the_endpoint_and_the_pause_is_measured() {
         .expect("open");
     tokio::time::sleep(Duration::from_millis(500)).await;
     let audit = place.audit();
-    assert_eq!(
-        (&audit["lost"], &audit["duplicated"]),
-        (&Value::from(0), &Value::from(0))
-    );
+    assert_nothing_lost(&audit);
     assert_eq!(audit["pauses_ms"].as_array().map(Vec::len), Some(1));
     assert!(audit["longest_gap_ms"].as_u64() >= Some(300), "{audit}");
 }

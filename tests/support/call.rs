@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use greenlight::runbook::CheckReport;
+
 pub const DONE: Option<i32> = Some(0);
 pub const REFUSED: Option<i32> = Some(2);
 pub const PARKED: Option<i32> = Some(3);
@@ -30,14 +32,8 @@ pub struct Calls {
 impl Calls {
     /// `greenlight ARGS --headless`, with these gates confirmed and this fault.
     pub fn command(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Command {
-        let mut command = Command::new(program());
-        command
-            .args(args)
-            .arg("--headless")
-            .args(confirmed.iter().flat_map(|given| ["--confirm", given]))
-            .env("GREENLIGHT_RUNS", &self.runs)
-            .env_remove("GREENLIGHT_FAULT")
-            .stdin(Stdio::null());
+        let mut command = self.with_answers(args, confirmed);
+        command.arg("--headless");
         if let Some(fault) = fault {
             command.env("GREENLIGHT_FAULT", fault);
         }
@@ -46,10 +42,7 @@ impl Calls {
 
     /// The same, to its end.
     pub async fn call(&self, args: &[&str], confirmed: &[&str], fault: Option<&str>) -> Ended {
-        let command = self.command(args, confirmed, fault);
-        let mut command = tokio::process::Command::from(command);
-        let output = command.kill_on_drop(true).output().await;
-        Ended::of(&output.expect("greenlight"))
+        Ended::by(self.command(args, confirmed, fault)).await
     }
 
     /// A new run.
@@ -70,6 +63,21 @@ impl Calls {
             .await
     }
 
+    /// `greenlight panic` on the newest run.
+    pub async fn panic(&self, phrase: &str) -> Ended {
+        Ended::by(self.with_answers(&["panic", &self.newest_run()], &[phrase])).await
+    }
+
+    /// What the pre-flight says.
+    pub fn check(&self) -> CheckReport {
+        let output = Command::new(program())
+            .args(["check", "--json"])
+            .arg(&self.profile)
+            .output()
+            .expect("greenlight");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
     /// True once a run has a journal.
     pub fn began(&self) -> bool {
         all_runs(&self.runs).next().is_some()
@@ -88,6 +96,17 @@ impl Calls {
         let path = self.runs.join(self.newest_run()).join("journal.jsonl");
         std::fs::read_to_string(path).expect("journal")
     }
+
+    fn with_answers(&self, args: &[&str], confirmed: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(args)
+            .args(confirmed.iter().flat_map(|given| ["--confirm", given]))
+            .env("GREENLIGHT_RUNS", &self.runs)
+            .env_remove("GREENLIGHT_FAULT")
+            .stdin(Stdio::null());
+        command
+    }
 }
 
 /// How a call of `greenlight` ended; no code when it was killed.
@@ -98,6 +117,13 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Waits for the end of a call, which ends with the test at the latest.
+    pub async fn by(command: Command) -> Self {
+        let mut command = tokio::process::Command::from(command);
+        let output = command.kill_on_drop(true).output().await;
+        Self::of(&output.expect("greenlight"))
+    }
+
     pub fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {

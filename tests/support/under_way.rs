@@ -1,5 +1,6 @@
 //! Calls of `greenlight` that are listened to while they are under way.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -15,8 +16,14 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// Its standard output is on a pipe.
-    pub fn of(mut child: Child) -> Self {
+    /// Starts it; it ends with the test at the latest.
+    pub fn start(command: Command) -> Self {
+        let mut command = tokio::process::Command::from(command);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("greenlight");
         let stdout = child.stdout.take().expect("a pipe");
         Self {
             child,

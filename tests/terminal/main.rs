@@ -1,5 +1,7 @@
 //! The real binary on a real terminal: what it shows, what keys do, and how it leaves the terminal behind.
 
+#[path = "../support/audit.rs"]
+mod audit;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/call.rs"]
 mod call;

@@ -1,7 +1,5 @@
 //! `greenlight panic` from a second terminal: nothing while only a member is held, the roll back from the deployment on.
 
-use std::process::{Command, Stdio};
-
 use super::support::{Guard, PARKED, ROLLED_BACK};
 use crate::call::Ended;
 use crate::place::kill;
@@ -23,7 +21,7 @@ impl Guard {
             &["deploy.window=x"],
         );
         command.args(["--deploy-command", "sleep", &self.for_ever()]);
-        let mut run = under_way(command);
+        let mut run = UnderWay::start(command);
         run.says("here ← sleep").await;
         (run, self.run())
     }
@@ -39,15 +37,6 @@ impl Guard {
         let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
         lines.into_iter().any(|line| line == ours.as_bytes())
     }
-}
-
-fn under_way(mut command: Command) -> UnderWay {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    UnderWay::of(
-        tokio::process::Command::from(command)
-            .spawn()
-            .expect("greenlight"),
-    )
 }
 
 /// While a member is held nothing is lost; in the write outage of a roll back the rest of it follows.
@@ -66,7 +55,7 @@ async fn with_a_member_held_and_in_a_roll_back() {
         .with(PARKED);
     let answers = Guard::answers(&run);
     let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let mut rollback = under_way(guard.command(&["rollback", &run, "--headless"], &answers));
+    let mut rollback = UnderWay::start(guard.command(&["rollback", &run, "--headless"], &answers));
     rollback.says("write pause begins").await;
     guard.panic(&run).with(PARKED).saying("stopping process");
     rollback.ended().await.with(PARKED);

@@ -13,6 +13,7 @@ use greenlight::rehearsal::cluster::Console;
 use greenlight::runbook::{CheckReport, Facts};
 use serde_json::{Value, json};
 
+use crate::audit::assert_nothing_lost;
 use crate::call::Ended;
 use crate::place::{Place, kill};
 
@@ -358,11 +359,7 @@ impl Guard {
     #[track_caller]
     pub fn lost_nothing(&self) {
         let audit = self.place.audit();
-        assert_eq!(
-            (&audit["lost"], &audit["duplicated"]),
-            (&0.into(), &0.into()),
-            "{audit}"
-        );
+        assert_nothing_lost(&audit);
     }
 
     /// Nothing of a run is left beside the held member's file, and the file is what it was.

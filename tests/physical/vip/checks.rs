@@ -10,7 +10,8 @@ use greenlight::profile::VipSwitchover;
 use greenlight::rehearsal::{Cluster, fetch};
 use greenlight::runbook::{CheckReport, Verdict};
 
-use super::support::{A, B, MOMENT, Vip};
+use super::support::{A, B, Vip};
+use crate::place::MOMENT;
 
 /// What is wrong on a server: the check that sees it, where, what makes it so, what mends it.
 const WRONG: [(&str, &str, &[&str], &[&str]); 11] = [
@@ -144,21 +145,21 @@ async fn on_the_servers(seen: &mut Seen<'_>) {
     let lab = seen.lab;
     let scratch = tempfile::tempdir().expect("scratch");
     let started = others_at_work(lab, scratch.path());
-    let patroni = lab.connect(A, "&application_name=Patroni").await;
+    let patroni = lab.servers.connect_as(A, "Patroni").await;
     let profile = lab.profile_text();
     lab.add_to_profile("[budgets]\nlongest_transaction = \"1ms\"");
     for (_, node, make, _) in WRONG {
         lab.all(node, make).await;
     }
     // A slot for logical decoding is not made as long as one is open.
-    let long = lab.connect(A, "").await.expect("a session");
+    let long = lab.servers.connect(A).await.expect("a session");
     let begun = long.batch_execute("BEGIN; SELECT txid_current()").await;
     begun.expect("a transaction");
     let hba = lab.place.dir().join("servers/pg-a/data/pg_hba.conf");
     let lets_in = std::fs::read_to_string(&hba).expect("pg_hba.conf");
     std::fs::write(&hba, lets_in.replace("replication", "nothing")).expect("pg_hba.conf");
     for node in [A, B] {
-        lab.ask(node, "SELECT pg_reload_conf()").await;
+        lab.servers.ask(node, "SELECT pg_reload_conf()").await;
     }
     let wrong = WRONG.iter().map(|(id, ..)| *id);
     let others = [
@@ -177,7 +178,7 @@ async fn on_the_servers(seen: &mut Seen<'_>) {
         lab.all(node, mend).await;
     }
     for node in [A, B] {
-        lab.ask(node, "SELECT pg_reload_conf()").await;
+        lab.servers.ask(node, "SELECT pg_reload_conf()").await;
     }
     seen.sound();
 }
@@ -188,11 +189,11 @@ fn others_at_work(lab: &Vip, scratch: &std::path::Path) -> [Started; 3] {
     let to = |name| scratch.join(name).display().to_string();
     let mut backup = Command::new(server.program("pg_basebackup"));
     backup
-        .args(["--dbname", lab.url(A), "--pgdata", &to("copy")])
+        .args(["--dbname", lab.servers.url(A), "--pgdata", &to("copy")])
         .args(["--wal-method=none", "--checkpoint=fast", "--max-rate=32k"]);
     std::fs::create_dir(to("wal")).expect("a folder");
     let mut follower = Command::new(server.program("pg_receivewal"));
-    let url = format!("{}?application_name=third", lab.url(A));
+    let url = format!("{}?application_name=third", lab.servers.url(A));
     follower.args(["--dbname", &url, "--directory", &to("wal")]);
     std::fs::copy("/bin/sleep", to("vip-manager")).expect("a program");
     let manager = lab.command(A, false, &[&to("vip-manager"), "600"]);
@@ -207,7 +208,7 @@ async fn in_the_profile(seen: &mut Seen<'_>) {
     seen.fail(&["tool-superuser"]);
     lab.write_profile(&profile);
     // By the address the standby would follow itself once that has moved.
-    let followed = lab.ask(B, "SHOW primary_conninfo").await;
+    let followed = lab.servers.ask(B, "SHOW primary_conninfo").await;
     let known = lab.known();
     let own = format!("host={}", known.nodes[A].server.address);
     let virtual_one = followed.replace(&own, &format!("host={}", known.address.host));

@@ -7,6 +7,7 @@ use super::support::{
 };
 use crate::call::Calls;
 use crate::chain::{Call, Chain, Look, Unit, Watch, World};
+use crate::place::WRITES;
 
 /// The ways through a run.
 pub const LEGS: [&str; 5] = [
@@ -18,8 +19,6 @@ pub const LEGS: [&str; 5] = [
 ];
 const AT_THE_SWITCH: &str = "cutover.switch  waits for the phrase";
 const AT_THE_UPGRADE: &str = "rejoin.upgrade  waits for Enter";
-/// What an onlooker and this test ask a server: true for a primary.
-const WRITES: &str = "SELECT NOT pg_is_in_recovery()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_every_action_there_and_back_nothing_is_lost() {
@@ -45,7 +44,7 @@ impl World for Vip {
     fn look(&self, watch: &mut Watch) {
         for side in [A, B] {
             let look = Look {
-                login: self.url(side).parse().expect("url"),
+                login: self.servers.login(side),
                 sql: WRITES.to_owned(),
                 at_once: true,
             };
@@ -54,11 +53,11 @@ impl World for Vip {
     }
 
     async fn serves(&self, side: &str) -> bool {
-        self.connect(side, "").await.is_some() && self.ask(side, WRITES).await == "t"
+        self.servers.takes_writes(side).await
     }
 
     async fn assert_nothing_lost(&self) {
-        Vip::assert_nothing_lost(self);
+        self.place.assert_nothing_lost();
     }
 }
 
@@ -82,7 +81,7 @@ impl World for Lost {
     async fn assert_nothing_lost(&self) {
         let there = "SELECT count(*) FROM pg_class WHERE relname = 'only_on_a'";
         for side in [A, B] {
-            assert_eq!(self.0.ask(side, there).await, "0", "{side}");
+            assert_eq!(self.0.servers.ask(side, there).await, "0", "{side}");
         }
     }
 }
@@ -142,11 +141,10 @@ async fn is_clean(lab: &Vip, primary: &'static str) {
     assert_eq!(lab.primaries().await, [primary]);
     assert_eq!(lab.holders(), [primary], "the address");
     let other = if primary == A { B } else { A };
-    assert_eq!(
-        lab.followers(primary).await,
-        "true",
-        "{other} streams by a slot"
-    );
+    // The other streams, by a slot.
+    let followed = "SELECT count(*) FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid \
+                    WHERE r.state = 'streaming'";
+    lab.servers.until(primary, followed, "1").await;
     assert_eq!(lab.stray_slots(primary).await, "", "{primary}");
     assert_eq!(lab.stray_slots(other).await, "", "{other}");
     assert_eq!(lab.marks(), [primary == B, primary == A], "standby.signal");
@@ -187,7 +185,7 @@ async fn there_and_back(chain: &mut Chain<Vip>) -> &'static str {
 }
 
 async fn unwind(chain: &mut Chain<Vip>) -> &'static str {
-    let there = chain.world.run(&[]);
+    let there = chain.world.run(&[]).await;
     there.with(PARKED).saying(AT_THE_SWITCH);
     chain
         .until(Call::RollBack, &[], |ended| ended.code == ROLLED_BACK)
@@ -196,7 +194,7 @@ async fn unwind(chain: &mut Chain<Vip>) -> &'static str {
 }
 
 async fn finish(chain: &mut Chain<Vip>) -> &'static str {
-    let there = chain.world.run(&[OVER_TO_B]);
+    let there = chain.world.run(&[OVER_TO_B]).await;
     there.with(PARKED).saying(AT_THE_UPGRADE);
     chain
         .until(Call::Resume, &[UPGRADE, CLOSE], |ended| ended.code == DONE)
@@ -220,8 +218,14 @@ impl State {
         let version = "SELECT current_setting('server_version_num')";
         let follows = "SELECT current_setting('primary_conninfo') || ' by ' || current_setting('primary_slot_name')";
         Self {
-            versions: [lab.ask(A, version).await, lab.ask(B, version).await],
-            follows: [lab.ask(A, follows).await, lab.ask(B, follows).await],
+            versions: [
+                lab.servers.ask(A, version).await,
+                lab.servers.ask(B, version).await,
+            ],
+            follows: [
+                lab.servers.ask(A, follows).await,
+                lab.servers.ask(B, follows).await,
+            ],
         }
     }
 }
@@ -241,24 +245,10 @@ impl Vip {
             .collect()
     }
 
-    /// Whether the other server streams, by a slot; waited for.
-    async fn followers(&self, primary: &str) -> String {
-        let sql = "SELECT count(*) = 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid \
-                   WHERE r.state = 'streaming'";
-        for _ in 0..100 {
-            if self.ask(primary, sql).await == "t" {
-                return "true".to_owned();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        self.ask(primary, "SELECT json_agg(r) FROM pg_stat_replication r")
-            .await
-    }
-
     /// Slots that keep WAL for nobody.
     async fn stray_slots(&self, node: &str) -> String {
         let sql = "SELECT string_agg(slot_name, ', ') FROM pg_replication_slots WHERE NOT active";
-        self.ask(node, sql).await
+        self.servers.ask(node, sql).await
     }
 
     /// Which of both would come up as a standby.

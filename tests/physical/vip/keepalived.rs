@@ -1,12 +1,12 @@
 //! The address is keepalived's: a real one on each host, which is told to let go and brings it to the other by itself.
 
 use std::path::Path;
-use std::time::Instant;
 
 use super::support::{
-    A, B, BACK_TO_A, CLOSE, DONE, MOMENT, OVER_TO_A, OVER_TO_B, PARKED, ROLLED_BACK, UPGRADE, Vip,
+    A, B, BACK_TO_A, CLOSE, DONE, OVER_TO_A, OVER_TO_B, PARKED, ROLLED_BACK, UPGRADE, Vip,
 };
 use crate::missing::missing;
+use crate::place::until;
 
 const KEEPALIVED: &str = "/usr/sbin/keepalived";
 
@@ -32,27 +32,29 @@ async fn keepalived_moves_the_address_it_owns() {
         return missing("keepalived: vip-switchover with an address that it owns");
     }
     let Some(lab) = Vip::up(2) else { return };
-    let service = hand_over(&lab);
+    let service = hand_over(&lab).await;
     lab.run(&[OVER_TO_B, UPGRADE, CLOSE])
+        .await
         .with(DONE)
         .saying("the address stays on GREEN");
     assert_eq!(owners(&lab), [B]);
-    lab.assert_nothing_lost();
-    lab.run(&[OVER_TO_A, UPGRADE, CLOSE]).with(DONE);
+    lab.place.assert_nothing_lost();
+    lab.run(&[OVER_TO_A, UPGRADE, CLOSE]).await.with(DONE);
     assert_eq!(owners(&lab), [A]);
-    lab.assert_nothing_lost();
+    lab.place.assert_nothing_lost();
     lab.run(&[OVER_TO_B])
+        .await
         .with(PARKED)
         .saying("finish.close  waits");
     assert_eq!(owners(&lab), [B]);
     lab.on_host(A, false, &[&service, "stop"]);
-    lab.roll_back(&[BACK_TO_A], None).with(ROLLED_BACK);
+    lab.roll_back(&[BACK_TO_A], None).await.with(ROLLED_BACK);
     assert_eq!((owners(&lab), lab.primaries().await), (vec![A], vec![A]));
-    lab.assert_nothing_lost();
+    lab.place.assert_nothing_lost();
 }
 
 /// The address that the lab gave the primary's host is keepalived's from now on; what plays its service.
-fn hand_over(lab: &Vip) -> String {
+async fn hand_over(lab: &Vip) -> String {
     let address = lab.known().address;
     let whole = format!("{}/{}", address.host, address.prefix);
     let network = lab.place.network().expect("a network");
@@ -81,7 +83,7 @@ fn hand_over(lab: &Vip) -> String {
     );
     lab.on_host(A, false, &["ip", "addr", "del", &whole, "dev", "eth0"]);
     lab.on_host(A, false, &[&service, "start"]);
-    until_owned_by(lab, A);
+    until("the address", vec![A], async || owners(lab)).await;
     lab.on_host(B, false, &[&service, "start"]);
     service
 }
@@ -94,13 +96,4 @@ fn owners(lab: &Vip) -> Vec<&'static str> {
         shown.contains(&wanted)
     };
     [A, B].into_iter().filter(has).collect()
-}
-
-#[track_caller]
-fn until_owned_by(lab: &Vip, node: &str) {
-    let until = Instant::now() + MOMENT;
-    while owners(lab) != [node] {
-        assert!(Instant::now() < until, "it is on {:?}", owners(lab));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }

@@ -25,17 +25,22 @@ pub fn with_a_cable(lab: &Vip) -> PathBuf {
 /// The primary is lost with a row that its standby has never received.
 pub async fn lose_the_primary(lab: &Vip, cut: &PathBuf) {
     lab.run(&[])
+        .await
         .with(PARKED)
         .saying("cutover.switch  waits for the phrase");
-    lab.ask(B, "ALTER SYSTEM SET primary_conninfo = ''").await;
-    lab.ask(B, "SELECT pg_reload_conf()").await;
-    lab.until(B, "SELECT count(*) FROM pg_stat_wal_receiver", "0")
+    lab.servers
+        .ask(B, "ALTER SYSTEM SET primary_conninfo = ''")
         .await;
-    lab.ask(
-        A,
-        "CREATE TABLE only_on_a AS SELECT generate_series(1, 10000)",
-    )
-    .await;
+    lab.servers.ask(B, "SELECT pg_reload_conf()").await;
+    lab.servers
+        .until(B, "SELECT count(*) FROM pg_stat_wal_receiver", "0")
+        .await;
+    lab.servers
+        .ask(
+            A,
+            "CREATE TABLE only_on_a AS SELECT generate_series(1, 10000)",
+        )
+        .await;
     // The lab has written a file there as root; what lies in a data directory is its owner's.
     let data = lab.place.dir().join("servers/pg-a/data");
     let owner = format!("--reference={}", data.display());
@@ -50,6 +55,7 @@ pub async fn lose_the_primary(lab: &Vip, cut: &PathBuf) {
 
 async fn comes_back(lab: &Vip, cut: &PathBuf, by: &str) {
     lab.resume(&[OVER_TO_B], None)
+        .await
         .with(PARKED)
         .saying("cutover.fence  waits for the phrase");
     assert_eq!(
@@ -57,20 +63,28 @@ async fn comes_back(lab: &Vip, cut: &PathBuf, by: &str) {
         [""; 0],
         "nothing is promoted before it was fenced"
     );
-    let ended = lab.resume(&[FENCE, OVER_TO_B], None);
+    let ended = lab.resume(&[FENCE, OVER_TO_B], None).await;
     assert!(ended.said.contains("GREEN (pg-b) serves"), "{}", ended.said);
     assert_eq!(lab.primaries().await, [B]);
     std::fs::remove_file(cut).expect("mended");
-    lab.resume(&[UPGRADE, CLOSE], None).with(DONE).saying(by);
+    lab.resume(&[UPGRADE, CLOSE], None)
+        .await
+        .with(DONE)
+        .saying(by);
     assert_eq!(lab.primaries().await, [B]);
     let there = "SELECT count(*) FROM pg_class WHERE relname = 'only_on_a'";
     assert_eq!(
-        (lab.ask(A, there).await, lab.ask(B, there).await),
+        (
+            lab.servers.ask(A, there).await,
+            lab.servers.ask(B, there).await
+        ),
         ("0".to_owned(), "0".to_owned())
     );
-    lab.ask(B, "CREATE TABLE afterwards AS SELECT 1").await;
+    lab.servers
+        .ask(B, "CREATE TABLE afterwards AS SELECT 1")
+        .await;
     let follows = "SELECT count(*) FROM pg_class WHERE relname = 'afterwards'";
-    lab.until(A, follows, "1").await;
+    lab.servers.until(A, follows, "1").await;
 }
 
 #[tokio::test]
@@ -104,7 +118,7 @@ async fn without_a_hook_or_with_one_that_fails_nothing_is_promoted() {
     let cut = with_a_cable(&lab);
     lab.add_to_profile("[hooks.fence]\nargv = [\"false\"]");
     lose_the_primary(&lab, &cut).await;
-    let ended = lab.resume(&[FENCE, OVER_TO_B], None);
+    let ended = lab.resume(&[FENCE, OVER_TO_B], None).await;
     assert!(ended.said.contains("exit code 1"), "{}", ended.said);
     assert_eq!(lab.primaries().await, [""; 0]);
 }
