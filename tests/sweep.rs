@@ -13,8 +13,12 @@ mod chain;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
 #[path = "procedure/faults.rs"]
 mod faults;
-#[path = "physical/guard_faults.rs"]
-mod guard_faults;
+#[allow(dead_code, reason = "the ordinary tests use the rest")]
+#[path = "physical/guard"]
+mod guard {
+    pub mod faults;
+    mod support;
+}
 #[path = "support/missing.rs"]
 mod missing;
 #[allow(dead_code, reason = "the ordinary tests use the rest")]
@@ -76,7 +80,7 @@ const PARTS: [Part; 4] = [
     Part {
         procedure: GUARD,
         kinds: &KINDS,
-        legs: &guard_faults::LEGS,
+        legs: &guard::faults::LEGS,
     },
 ];
 
@@ -150,7 +154,7 @@ async fn unit(procedure: &'static str, kind: &'static str, leg: &'static str) ->
         (VIP, _) => vip::faults::leg(leg, kind)
             .await
             .expect("the right to make network namespaces"),
-        _ => guard_faults::leg(leg, kind).await,
+        _ => guard::faults::leg(leg, kind).await,
     }
 }
 

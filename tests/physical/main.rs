@@ -8,7 +8,6 @@ mod call;
 #[path = "../support/chain/mod.rs"]
 mod chain;
 mod guard;
-mod guard_faults;
 mod labs;
 #[path = "../support/missing.rs"]
 mod missing;

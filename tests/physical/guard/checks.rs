@@ -11,7 +11,8 @@ use greenlight::rehearsal::{Cluster, binaries};
 use greenlight::runbook::{CheckResult, Verdict};
 use serde_json::{Value, json};
 
-use super::support::{Guard, SOON, until};
+use super::support::Guard;
+use crate::place::{MOMENT, until};
 
 struct Cases {
     lab: Guard,
@@ -48,13 +49,13 @@ impl Cases {
     async fn comes_to(&self, what: &str, is_so: impl Fn(&[CheckResult]) -> bool) {
         let began = Instant::now();
         loop {
-            let mut checks = self.lab.check().checks;
+            let mut checks = self.lab.calls().check().checks;
             if is_so(&checks) {
                 return;
             }
             checks.retain(|check| check.verdict != Verdict::Pass);
             assert!(
-                began.elapsed() < SOON,
+                began.elapsed() < MOMENT,
                 "waited in vain: {what}: {checks:#?}"
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -281,9 +282,10 @@ async fn the_servers(cases: &Cases) {
     };
     let wrong = "LANGUAGE sql AS $$SELECT statement_timestamp() \
                  + CASE WHEN pg_is_in_recovery() THEN interval '5 min' ELSE interval '0' END$$";
-    lab.ask("pg1", &clock(wrong)).await;
+    lab.servers.ask("pg1", &clock(wrong)).await;
     cases.fails("guard-clocks", "s from pg1's").await;
-    lab.ask("pg1", &clock("LANGUAGE internal AS 'clock_timestamp'"))
+    lab.servers
+        .ask("pg1", &clock("LANGUAGE internal AS 'clock_timestamp'"))
         .await;
     base_backup(cases).await;
     cases.is_sound().await;
@@ -319,14 +321,17 @@ async fn who_follows(cases: &Cases) {
     lab.set("pg3", "SET recovery_min_apply_delay = '1h'").await;
     cases.fails("freeze-node-free", "3600 s").await;
     lab.set("pg3", "RESET recovery_min_apply_delay").await;
-    lab.ask("pg3", "SELECT pg_wal_replay_pause()").await;
-    lab.ask(
-        "pg1",
-        "CREATE TABLE much AS SELECT repeat('x', 1000) FROM generate_series(1, 40000)",
-    )
-    .await;
+    lab.servers.ask("pg3", "SELECT pg_wal_replay_pause()").await;
+    lab.servers
+        .ask(
+            "pg1",
+            "CREATE TABLE much AS SELECT repeat('x', 1000) FROM generate_series(1, 40000)",
+        )
+        .await;
     cases.fails("standby-caught-up", "pg3 is streaming").await;
-    lab.ask("pg3", "SELECT pg_wal_replay_resume()").await;
+    lab.servers
+        .ask("pg3", "SELECT pg_wal_replay_resume()")
+        .await;
     lab.pause(false);
     cases.is_sound().await;
 }
@@ -350,12 +355,13 @@ async fn the_limits(cases: &Cases) {
 
 /// Restarts a member's server by its Patroni, once that knows of the new setting.
 async fn restart(lab: &Guard, member: &str, connections: &str) {
-    until(&format!("{member} to be restarted"), async || {
+    until(format!("{member} to be restarted"), true, async || {
         let pending = lab.rest(member, "GET", "/patroni", None).1["pending_restart"] == true;
         pending && lab.rest(member, "POST", "/restart", Some(&json!({}))).0 == 200
     })
     .await;
-    lab.ask_until(member, "SHOW max_connections", connections)
+    lab.servers
+        .until(member, "SHOW max_connections", connections)
         .await;
 }
 
@@ -397,7 +403,7 @@ async fn the_hosts(cases: &Cases) {
             put(node(table, "pg2"), "root", vec![sudo]);
         })
         .await;
-    let file = lab.file("pg3");
+    let file = lab.held_path();
     let copy = file.with_file_name("patroni.yml.greenlight-another");
     std::fs::copy(&file, &copy).expect("a copy");
     cases.fails("patroni-file", "another run's copy").await;

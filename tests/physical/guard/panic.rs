@@ -1,29 +1,23 @@
 //! `greenlight panic` from a second terminal: nothing while only a member is held, the roll back from the deployment on.
 
-use super::support::{Guard, PARKED, ROLLED_BACK};
+use super::support::{Guard, KILLED, OLD_LEADER, PARKED, RECOVER, ROLLED_BACK, WINDOW};
 use crate::call::Ended;
-use crate::place::kill;
+use crate::place::{kill, until};
 use crate::under_way::UnderWay;
 
-const OLD_LEADER: [&str; 1] = ["rollback.old-leader=x"];
-
 impl Guard {
-    fn panic(&self, run: &str) -> Ended {
-        let phrase = format!("roll back to predeploy_{run}");
-        self.call(&["panic", run], &[&phrase])
+    async fn panic(&self) -> Ended {
+        let phrase = format!("roll back to predeploy_{}", self.newest_run());
+        self.calls().panic(&phrase).await
     }
 
-    /// A run whose deployment never ends by itself, once that is under way; its id.
-    async fn deploys_for_ever(&self) -> (UnderWay, String) {
-        let profile = self.profile();
-        let mut command = self.command(
-            &["run", profile.to_str().expect("path"), "--headless"],
-            &["deploy.window=x"],
-        );
-        command.args(["--deploy-command", "sleep", &self.for_ever()]);
-        let mut run = UnderWay::start(command);
+    /// A run whose deployment never ends by itself, once that is under way.
+    async fn deploys_for_ever(&self) -> UnderWay {
+        let mut run = UnderWay::start(self.deploying(&["sleep", &self.for_ever()]));
         run.says("here ← sleep").await;
-        (run, self.run())
+        // Told before it is begun.
+        until("the deployment to be begun", true, async || self.deploys()).await;
+        run
     }
 
     /// So many seconds as no other lab's deployment takes.
@@ -43,37 +37,33 @@ impl Guard {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_member_held_and_in_a_roll_back() {
     let guard = Guard::up(&["--load", "2"]);
-    guard.begin().with(PARKED);
-    let run = guard.run();
+    guard.calls().run(&[], None).await.with(PARKED);
     guard
-        .panic(&run)
+        .panic()
+        .await
         .with(PARKED)
         .saying("nothing was switched");
-    guard.is_held(&run).await;
-    guard
-        .call(&["resume", &run, "--headless"], &["deploy.window=x"])
-        .with(PARKED);
-    let answers = Guard::answers(&run);
-    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let mut rollback = UnderWay::start(guard.command(&["rollback", &run, "--headless"], &answers));
+    guard.is_held().await;
+    guard.resume(&[WINDOW]).await.with(PARKED);
+    let answers = [RECOVER, &guard.switch(), OLD_LEADER];
+    let back = ["rollback", &guard.newest_run()];
+    let mut rollback = UnderWay::start(guard.calls().command(&back, &answers, None));
     rollback.says("write pause begins").await;
-    guard.panic(&run).with(PARKED).saying("stopping process");
+    guard.panic().await.with(PARKED).saying("stopping process");
     rollback.ended().await.with(PARKED);
     assert_eq!(guard.leader().await, "pg3");
-    guard
-        .call(&["resume", &run, "--headless"], &OLD_LEADER)
-        .with(ROLLED_BACK);
+    guard.resume(&[OLD_LEADER]).await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }
 
 /// A deployment that hangs is ended, and rolled back.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_run_deploys() {
     let guard = Guard::up(&["--load", "2"]);
-    let (deploying, run) = guard.deploys_for_ever().await;
+    let deploying = guard.deploys_for_ever().await;
     assert!(guard.deploys());
-    guard.panic(&run).with(PARKED).saying("stopping process");
+    guard.panic().await.with(PARKED).saying("stopping process");
     assert!(!guard.deploys());
     deploying
         .ended()
@@ -81,28 +71,26 @@ async fn while_the_run_deploys() {
         .with(PARKED)
         .saying("ended the deployment half-way");
     assert_eq!(guard.leader().await, "pg3");
-    guard
-        .call(&["resume", &run, "--headless"], &OLD_LEADER)
-        .with(ROLLED_BACK);
+    guard.resume(&[OLD_LEADER]).await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }
 
 /// How the deployment ended is not known, and does not matter.
 #[tokio::test(flavor = "multi_thread")]
 async fn once_a_run_died_while_it_deployed() {
     let guard = Guard::up(&["--load", "2"]);
-    let (deploying, run) = guard.deploys_for_ever().await;
+    let deploying = guard.deploys_for_ever().await;
     kill(deploying.pid().parse().expect("a number"), "KILL");
-    deploying.ended().await.with(None);
+    deploying.ended().await.with(KILLED);
     guard
-        .call(&["rollback", &run, "--headless"], &[])
+        .calls()
+        .roll_back(&[], None)
+        .await
         .saying("finish it first");
-    guard.panic(&run).with(PARKED);
+    guard.panic().await.with(PARKED);
     assert_eq!(guard.leader().await, "pg3");
-    guard
-        .call(&["resume", &run, "--headless"], &OLD_LEADER)
-        .with(ROLLED_BACK);
+    guard.resume(&[OLD_LEADER]).await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }

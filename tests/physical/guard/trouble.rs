@@ -8,9 +8,9 @@ use super::support::{Guard, PARKED, ROLLED_BACK};
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_cannot_be_rewound_are_made_anew() {
     let guard = Guard::up(&["--load", "2"]);
-    let run = guard.deploy("bad");
+    guard.deploy("bad").await;
     guard.patch(&json!({"postgresql": {"use_pg_rewind": false}}));
-    let rolled_back = guard.roll_back(&run).with(ROLLED_BACK);
+    let rolled_back = guard.roll_back().await.with(ROLLED_BACK);
     for member in ["pg2", "pg1"] {
         let anew = format!("{member}'s data is made anew");
         let said = &rolled_back.said;
@@ -21,21 +21,22 @@ async fn members_that_cannot_be_rewound_are_made_anew() {
         );
     }
     guard.all_follow("pg3").await;
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }
 
 /// Two members take writes: the roll back stops before it touches anything, and goes on once there is one.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_leaders() {
     let guard = Guard::up(&["--load", "2"]);
-    let run = guard.deploy("bad");
+    guard.deploy("bad").await;
     guard.pause(true);
-    guard.ask("pg2", "SELECT pg_promote()").await;
+    guard.servers.ask("pg2", "SELECT pg_promote()").await;
     guard
-        .roll_back(&run)
+        .roll_back()
+        .await
         .with(PARKED)
         .saying("pg1 and pg2 both take writes: two leaders");
-    guard.is_held(&run).await;
+    guard.is_held().await;
     guard.pause(false);
     let (status, answer) = guard.rest(
         "pg2",
@@ -45,7 +46,7 @@ async fn two_leaders() {
     );
     assert_eq!(status, 200, "{answer}");
     guard.streams("pg2", "pg1").await;
-    guard.roll_back(&run).with(ROLLED_BACK);
+    guard.roll_back().await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }

@@ -5,21 +5,22 @@ use greenlight::commands::run::take_up;
 use greenlight::event::{Event, Intent, Outcome, What};
 use greenlight::runbook::StepId;
 
-use super::support::{DONE, Guard, ROLLED_BACK, ended};
+use super::support::{DONE, Guard, KILLED, OLD_LEADER, RECOVER, ROLLED_BACK};
 
-#[test]
-fn a_good_deployment_is_released() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_deployment_is_released() {
     let guard = Guard::up(&["--load", "2"]);
-    let before = std::fs::read(guard.file("pg3")).expect("file");
-    let run = guard.deploy("good");
-    let file = std::fs::read(guard.file("pg3")).expect("file");
-    assert_ne!(file, before, "it is held");
-    guard.release(&run).with(DONE);
+    let before = guard.held_file();
+    guard.deploy("good").await;
+    assert_ne!(guard.held_file(), before, "it is held");
+    guard.release().await.with(DONE);
     guard.is_clean(&before);
-    guard.keeps_secrets(&run, &before);
-    guard.lost_nothing();
+    guard.keeps_secrets(&before);
+    guard.place.assert_nothing_lost();
     guard
-        .call(&["rollback", &run, "--headless"], &[])
+        .calls()
+        .roll_back(&[], None)
+        .await
         .saying("ended the way back");
 }
 
@@ -34,24 +35,25 @@ async fn with_patroni_4_as_well() {
 }
 
 async fn rolled_back(guard: &Guard) {
-    let before = std::fs::read(guard.file("pg3")).expect("file");
-    let run = guard.deploy("bad");
+    let before = guard.held_file();
+    guard.deploy("bad").await;
     guard
-        .roll_back(&run)
+        .roll_back()
+        .await
         .with(ROLLED_BACK)
         .saying("history names the restore point");
     guard.all_follow("pg3").await;
     guard.is_clean(&before);
-    guard.keeps_secrets(&run, &before);
-    guard.lost_nothing();
+    guard.keeps_secrets(&before);
+    guard.place.assert_nothing_lost();
 }
 
 /// What an operator does on the screen: looks, says no, and says yes later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_no_go_gives_everything_back_and_can_be_thought_over() {
     let guard = Guard::up(&["--load", "2"]);
-    let before = std::fs::read(guard.file("pg3")).expect("file");
-    let run = guard.deploy("bad");
+    let before = guard.held_file();
+    guard.deploy("bad").await;
     let runs = guard.runs();
     let mut answers = Answers::default();
     answers
@@ -61,7 +63,7 @@ async fn a_no_go_gives_everything_back_and_can_be_thought_over() {
     answers
         .instead
         .extend([at("rollback.switch", [Intent::UndoLast])]);
-    let ready = take_up(&runs, &run, Some(Intent::GoBack))
+    let ready = take_up(&runs, &guard.newest_run(), Some(Intent::GoBack))
         .await
         .unwrap_or_else(|_| panic!("taken up"));
     let mut undone = Vec::new();
@@ -76,30 +78,26 @@ async fn a_no_go_gives_everything_back_and_can_be_thought_over() {
         .await;
     assert_eq!(outcome, Outcome::Parked);
     assert_eq!(undone, [StepId::new("rollback.recover")]);
-    guard.is_held_again(&run).await;
-    guard.roll_back(&run).with(ROLLED_BACK);
+    guard.is_held_again().await;
+    guard.roll_back().await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
     guard.is_clean(&before);
-    guard.lost_nothing();
+    guard.place.assert_nothing_lost();
 }
 
 /// Killed before and after actions that matter, the run is taken up and comes to its end.
-#[test]
-fn a_killed_roll_back_is_taken_up() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_roll_back_is_taken_up() {
     let guard = Guard::up(&["--load", "2"]);
-    let run = guard.deploy("bad");
-    let answers = Guard::answers(&run);
-    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let mut verb = "rollback";
+    guard.deploy("bad").await;
+    let calls = guard.calls();
+    let answers = [RECOVER, &guard.switch(), OLD_LEADER];
     // While it recovers; with the leader stopped; once promoted; on its way under Patroni.
-    for action in [4, 7, 5, 4] {
-        let mut command = guard.command(&[verb, &run, "--headless"], &answers);
-        command.env("GREENLIGHT_FAULT", format!("kill-after:{action}"));
-        ended(command).with(None);
-        verb = "resume";
+    let first = calls.roll_back(&answers, Some("kill-after:4")).await;
+    first.with(KILLED);
+    for fault in ["kill-after:7", "kill-after:5", "kill-after:4"] {
+        calls.resume(&answers, Some(fault)).await.with(KILLED);
     }
-    guard
-        .call(&[verb, &run, "--headless"], &answers)
-        .with(ROLLED_BACK);
-    guard.lost_nothing();
+    calls.resume(&answers, None).await.with(ROLLED_BACK);
+    guard.place.assert_nothing_lost();
 }
