@@ -13,23 +13,23 @@ impl Guard {
 
     /// A run whose deployment never ends by itself, once that is under way.
     async fn deploys_for_ever(&self) -> UnderWay {
-        let mut run = UnderWay::start(self.deploying(&["sleep", &self.for_ever()]));
-        run.says("here ← sleep").await;
+        let words = ["sh", "-c", &self.for_ever()];
+        let mut run = UnderWay::start(self.deploying(&words));
+        run.says("here ← sh").await;
         // Told before it is begun.
-        until("the deployment to be begun", true, async || self.deploys()).await;
+        until("the deployment", true, async || self.deploys()).await;
         run
     }
 
-    /// So many seconds as no other lab's deployment takes.
+    /// For as long as the lab is there.
     fn for_ever(&self) -> String {
-        format!("{}", 1_000_000 + self.place.owner())
+        let dir = self.place.dir();
+        format!("while [ -d {} ]; do sleep 0.1; done", dir.display())
     }
 
     fn deploys(&self) -> bool {
-        let processes = std::fs::read_dir("/proc").expect("proc").flatten();
-        let ours = format!("sleep\0{}\0", self.for_ever());
-        let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        lines.into_iter().any(|line| line == ours.as_bytes())
+        let ours = format!("sh -c {} ", self.for_ever());
+        self.place.processes().contains(&ours)
     }
 }
 
