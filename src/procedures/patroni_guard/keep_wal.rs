@@ -12,6 +12,10 @@ use crate::runbook::{
 };
 
 const MEGABYTE: u64 = 1 << 20;
+/// Megabytes of a WAL file, unless the cluster was made with others.
+const SEGMENT: u64 = 16;
+/// Patroni looks at its configuration once in this time at the latest, unless it was told to take longer.
+const ROUND: Duration = Duration::from_secs(15);
 
 /// Has leader and replicas keep more WAL while a member is held.
 pub struct KeepWal {
@@ -35,39 +39,44 @@ impl KeepWal {
             info,
         }
     }
+}
 
-    fn wanted(&self, major: u32) -> Wanted {
-        let megabytes = self.job.profile.guard.wal_keep_size.0.div_ceil(MEGABYTE);
+impl Wanted {
+    /// What the profile wants, as a server of this version calls it.
+    fn on(job: &Job, major: u32) -> Self {
+        let megabytes = job.profile.guard.wal_keep_size.0.div_ceil(MEGABYTE);
         if major >= 13 {
-            return Wanted {
+            return Self {
                 setting: "wal_keep_size",
                 value: json!(format!("{megabytes}MB")),
                 megabytes,
             };
         }
-        Wanted {
+        let segments = megabytes.div_ceil(SEGMENT);
+        Self {
             setting: "wal_keep_segments",
-            value: json!(megabytes.div_ceil(16)),
-            megabytes,
+            value: json!(segments),
+            megabytes: segments * SEGMENT,
         }
     }
+}
 
-    async fn major(&self, ctx: &Context, leader: &Node) -> Result<u32, StepError> {
-        let session = ctx.world.databases.shared(&self.job.server(leader)).await?;
-        Ok(session.version().major())
-    }
+async fn major(ctx: &Context, job: &Job, member: &Node) -> Result<u32, StepError> {
+    let session = ctx.world.databases.shared(&job.server(member)).await?;
+    Ok(session.version().major())
+}
 
-    async fn kept(&self, ctx: &Context, member: &Node, major: u32) -> Result<u64, StepError> {
-        let sql = if major >= 13 {
-            Sql::new(include_str!("../../../assets/sql/guard/wal_keep_size.sql"))
-        } else {
-            Sql::new(include_str!(
-                "../../../assets/sql/guard/wal_keep_segments.sql"
-            ))
-        };
-        let rows = ctx.read(&self.job.server(member), &sql).await?;
-        Ok(rows.one()?.get("megabytes")?)
-    }
+/// What a server keeps now, in megabytes.
+async fn kept(ctx: &Context, job: &Job, member: &Node) -> Result<u64, StepError> {
+    let sql = if major(ctx, job, member).await? >= 13 {
+        Sql::new(include_str!("../../../assets/sql/guard/wal_keep_size.sql"))
+    } else {
+        Sql::new(include_str!(
+            "../../../assets/sql/guard/wal_keep_segments.sql"
+        ))
+    };
+    let rows = ctx.read(&job.server(member), &sql).await?;
+    Ok(rows.one()?.get("megabytes")?)
 }
 
 /// The dynamic configuration's change that gives a setting this value.
@@ -115,13 +124,70 @@ pub(super) async fn put_back(ctx: &Context, job: &Job) -> Result<StepResult, Ste
             })
         })
         .await?;
+        let late = have_let_go(ctx, job, ROUND).await?;
+        for member in &late {
+            ctx.send(&Action::patroni(member, PatroniCall::Reload))
+                .await?;
+        }
+        let left = if late.is_empty() {
+            late
+        } else {
+            have_let_go(ctx, job, limit).await?
+        };
         ctx.forget(&WAL_KEEP)?;
-        return Ok(StepResult::Done(format!("{setting} is as it was")));
+        return Ok(if left.is_empty() {
+            StepResult::Done(format!("{setting} is as it was"))
+        } else {
+            StepResult::Warning(format!(
+                "{setting} is as it was for Patroni, and the servers of {} have not read it: reload them",
+                names(&left)
+            ))
+        });
     }
     Err(last.map_or_else(
         || StepError::Stop("no member is known".to_owned()),
         StepError::from,
     ))
+}
+
+/// Waits until no server keeps what was raised; those that still do. Patroni writes a server's file in its own round, and
+/// one that was being started meanwhile has read the file of before.
+async fn have_let_go(ctx: &Context, job: &Job, limit: Duration) -> Result<Vec<Node>, StepError> {
+    let every = Duration::from_millis(200);
+    let what = "every server to have read it";
+    let waited = ctx.wait_for(what, every, limit, || async {
+        let left = raised_on(ctx, job).await;
+        Ok(if left.is_empty() {
+            Ok(())
+        } else {
+            Err(Progress::seen(format!("{} not yet", names(&left))))
+        })
+    });
+    match waited.await {
+        Ok(()) => Ok(Vec::new()),
+        Err(StepError::TimedOut { .. }) => Ok(raised_on(ctx, job).await),
+        Err(error) => Err(error),
+    }
+}
+
+/// A server that is down reads its file when it starts.
+async fn raised_on(ctx: &Context, job: &Job) -> Vec<Node> {
+    let mut raised = Vec::new();
+    for member in job.members() {
+        let Ok(major) = major(ctx, job, &member).await else {
+            continue;
+        };
+        let wanted = Wanted::on(job, major).megabytes;
+        if matches!(kept(ctx, job, &member).await, Ok(kept) if kept == wanted) {
+            raised.push(member);
+        }
+    }
+    raised
+}
+
+fn names(members: &[Node]) -> String {
+    let names: Vec<_> = members.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 #[async_trait]
@@ -140,7 +206,7 @@ impl Step for KeepWal {
     }
 
     fn actions(&self, facts: &Facts) -> Vec<Action> {
-        let wanted = self.wanted(13);
+        let wanted = Wanted::on(&self.job, 13);
         let leader = self.job.leader(facts);
         vec![Action::patroni(
             &leader,
@@ -150,11 +216,10 @@ impl Step for KeepWal {
 
     async fn apply(&self, ctx: &Context) -> Result<StepResult, StepError> {
         let leader = relied_on(ctx, &self.job).await?;
-        let major = self.major(ctx, &leader).await?;
-        let wanted = self.wanted(major);
+        let wanted = Wanted::on(&self.job, major(ctx, &self.job, &leader).await?);
         let facts = ctx.facts();
         if facts.get(&WAL_KEEP).is_none() {
-            if self.kept(ctx, &leader, major).await? >= wanted.megabytes {
+            if kept(ctx, &self.job, &leader).await? >= wanted.megabytes {
                 let text = format!(
                     "{} keeps as much already",
                     facts.get(&LEADER).unwrap_or_default()
@@ -173,7 +238,7 @@ impl Step for KeepWal {
         let limit = self.job.profile.budgets.hold;
         let what = format!("{leader} to keep {} MB of WAL", wanted.megabytes);
         ctx.wait_for(&what, Duration::from_millis(200), limit, || async {
-            let kept = self.kept(ctx, &leader, major).await?;
+            let kept = kept(ctx, &self.job, &leader).await?;
             Ok(if kept >= wanted.megabytes {
                 Ok(())
             } else {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::support::{Guard, PARKED, ROLLED_BACK};
+use super::support::{DONE, Guard, PARKED, ROLLED_BACK};
 
 /// Without `pg_rewind` Patroni runs what diverged as a replica that gets nothing: its data is made anew.
 #[tokio::test(flavor = "multi_thread")]
@@ -49,4 +49,23 @@ async fn two_leaders() {
     guard.roll_back().await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
     guard.place.assert_nothing_lost();
+}
+
+/// Patroni has given the setting back, and a server goes on with what was raised: it is reloaded, and named if that is not
+/// enough. The release is through all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_let_go_of_what_was_raised_is_named() {
+    let guard = Guard::up(&["--load", "2"]);
+    let mut profile = guard.table();
+    let short = toml::toml! { hold = "20s" };
+    profile.insert("budgets".to_owned(), short.into());
+    guard.write_profile(&profile);
+    guard.deploy("good").await;
+    guard.set("pg2", "SET wal_keep_size = '1024MB'").await;
+    guard
+        .release()
+        .await
+        .with(DONE)
+        .saying("pg2 ← POST /reload")
+        .saying("the servers of pg2 have not read it");
 }

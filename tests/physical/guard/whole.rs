@@ -42,6 +42,12 @@ async fn rolled_back(guard: &Guard) {
         .await
         .with(ROLLED_BACK)
         .saying("history names the restore point");
+    // Asked before there is a table of this test's own.
+    let audit = guard.place.audit();
+    assert!(
+        audit["faults"].is_null(),
+        "the tables are not as they were: {audit}"
+    );
     guard.all_follow("pg3").await;
     guard.is_clean(&before);
     guard.keeps_secrets(&before);
