@@ -15,7 +15,8 @@ use crate::call::{Calls, program};
 
 /// What comes about by itself has come about by then, also on a machine that is busy.
 pub const MOMENT: Duration = Duration::from_secs(90);
-const EVERY: Duration = Duration::from_millis(50);
+/// Each time by a connection of its own, or by a whole audit.
+const EVERY: Duration = Duration::from_millis(200);
 
 /// True for a server that takes writes.
 pub const WRITES: &str = "SELECT NOT pg_is_in_recovery()";
