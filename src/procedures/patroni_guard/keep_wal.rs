@@ -16,6 +16,8 @@ const MEGABYTE: u64 = 1 << 20;
 const SEGMENT: u64 = 16;
 /// Patroni looks at its configuration once in this time at the latest, unless it was told to take longer.
 const ROUND: Duration = Duration::from_secs(15);
+/// A server has read its file by then.
+const RELOADED: Duration = Duration::from_secs(5);
 
 /// Has leader and replicas keep more WAL while a member is held.
 pub struct KeepWal {
@@ -132,7 +134,7 @@ pub(super) async fn put_back(ctx: &Context, job: &Job) -> Result<StepResult, Ste
         let left = if late.is_empty() {
             late
         } else {
-            have_let_go(ctx, job, limit).await?
+            have_let_go(ctx, job, RELOADED).await?
         };
         ctx.forget(&WAL_KEEP)?;
         return Ok(if left.is_empty() {

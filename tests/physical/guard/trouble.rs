@@ -56,10 +56,6 @@ async fn two_leaders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_let_go_of_what_was_raised_is_named() {
     let guard = Guard::up(&["--load", "2"]);
-    let mut profile = guard.table();
-    let short = toml::toml! { hold = "20s" };
-    profile.insert("budgets".to_owned(), short.into());
-    guard.write_profile(&profile);
     guard.deploy("good").await;
     guard.set("pg2", "SET wal_keep_size = '1024MB'").await;
     guard
