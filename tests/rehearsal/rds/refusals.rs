@@ -57,6 +57,15 @@ async fn wrong_names_and_states_are_refused_as_rds_does() {
     }
     lab.rds("create-db-snapshot --db-instance-identifier blue --db-snapshot-identifier snap")
         .await;
+    assert_eq!(
+        lab.stand_in.instance("blue").expect("blue").status,
+        "backing-up"
+    );
+    lab.refused(
+        "create-db-snapshot --db-instance-identifier blue --db-snapshot-identifier other",
+        "InvalidDBInstanceState",
+    )
+    .await;
     lab.refused(
         "modify-db-snapshot --db-snapshot-identifier snap --engine-version 17.10",
         "InvalidDBSnapshotState",
