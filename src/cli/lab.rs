@@ -52,6 +52,10 @@ pub struct LabUp {
     #[arg(long, value_name = "N")]
     pub load: Option<usize>,
 
+    /// What each writer waits between two transactions, in milliseconds (2 unless told)
+    #[arg(long, value_name = "MS")]
+    pub load_pause: Option<u64>,
+
     /// BLUE's major version (rds-blue-green)
     #[arg(long, value_name = "MAJOR", default_value_t = 15)]
     pub from: u32,

@@ -22,6 +22,7 @@ use crate::cli::{
 };
 use crate::rehearsal::lab::files::{self, Card, LabNode, Up};
 use crate::rehearsal::lab::registry;
+use crate::rehearsal::load::PAUSE;
 use crate::rehearsal::vip::set_minor;
 use crate::rehearsal::{Daemon, LabOptions, audit_of, end_process, guard, has_lab, lab_up};
 
@@ -36,6 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 struct Wish {
     procedure: String,
     load: usize,
+    load_pause: Duration,
     majors: (u32, u32),
     patroni: u32,
     loopback: bool,
@@ -84,6 +86,7 @@ async fn up(args: &LabUp) -> Ended {
     let wish = Wish {
         procedure: args.procedure.clone(),
         load: args.load.unwrap_or(0),
+        load_pause: args.load_pause.map_or(PAUSE, Duration::from_millis),
         majors: (args.from, args.to),
         patroni: args.patroni,
         loopback: args.loopback,
@@ -160,7 +163,7 @@ async fn serve(args: &LabServe) -> Ended {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let load = lab.load(wish.load);
+    let load = lab.load(wish.load, wish.load_pause);
     match load {
         Err(error) => {
             tell(&Told::Failed(error.to_string()));

@@ -16,6 +16,7 @@ use crate::cli::RehearseArgs;
 use crate::event::{Event, Intent, Outcome, StepState, What};
 use crate::journal::Runs;
 use crate::profile::{self, Profile};
+use crate::rehearsal::load::PAUSE;
 use crate::rehearsal::{Audit, Disposable, LabOptions, Load, has_lab, lab_up};
 use crate::runbook::{CanarySeen, PauseEvent, StepResult, Verdict};
 
@@ -56,7 +57,7 @@ pub async fn run(args: &RehearseArgs) -> Ended {
             return Err(Failure::new("the rehearsal was given up; nothing of it is left"));
         }
     };
-    let load = lab.load(args.load)?;
+    let load = lab.load(args.load, PAUSE)?;
     let ended = rehearse(args, lab.as_ref(), load).await;
     say("taking the lab down");
     lab.down().await?;

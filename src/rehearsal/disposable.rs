@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -17,8 +18,8 @@ pub trait Disposable: Send + Sync {
     /// What it is made of.
     fn told(&self) -> &Up;
 
-    /// Starts audited writers that go where the endpoint file says.
-    fn load(&self, writers: usize) -> Result<Load, RehearsalError>;
+    /// Starts audited writers that go where the endpoint file says, and wait this long between two transactions.
+    fn load(&self, writers: usize, pause: Duration) -> Result<Load, RehearsalError>;
 
     /// The command that carries a deployment out on it, where its procedure guards one.
     fn deployment(&self, _good: bool) -> Option<Vec<String>> {

@@ -50,6 +50,8 @@ impl Lab {
             .expect("scratch");
         let output = Command::new(program())
             .args(["lab", "up", "--json", "--load", &writers.to_string()])
+            // Two cores have something left for everything else.
+            .args(["--load-pause", "10"])
             .arg("--dir")
             .arg(scratch.path().join("lab"))
             .args(options)

@@ -18,6 +18,9 @@ pub const MOMENT: Duration = Duration::from_secs(90);
 /// Each time by a connection of its own, or by a whole audit.
 const EVERY: Duration = Duration::from_millis(200);
 
+/// Writers that leave two cores something for everything else.
+const GENTLY: &[&str] = &["--load-pause", "10"];
+
 /// True for a server that takes writes.
 pub const WRITES: &str = "SELECT NOT pg_is_in_recovery()";
 
@@ -68,7 +71,7 @@ impl Place {
     }
 
     pub fn up(&self, args: &[&str]) -> Value {
-        let output = self.does(&[&["up", "--json"], args].concat());
+        let output = self.does(&[&["up", "--json"], GENTLY, args].concat());
         serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else")
     }
 

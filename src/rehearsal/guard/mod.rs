@@ -274,8 +274,8 @@ impl Disposable for GuardLab {
         &self.up
     }
 
-    fn load(&self, writers: usize) -> Result<Load, RehearsalError> {
-        Load::start(LoadOptions::usual(&self.up.dir, writers))
+    fn load(&self, writers: usize, pause: Duration) -> Result<Load, RehearsalError> {
+        Load::start(LoadOptions::usual(&self.up.dir, writers, pause))
     }
 
     fn deployment(&self, good: bool) -> Option<Vec<String>> {

@@ -151,8 +151,8 @@ impl Disposable for Lab {
         &self.up
     }
 
-    fn load(&self, writers: usize) -> Result<Load, RehearsalError> {
-        Load::start(LoadOptions::usual(&self.up.dir, writers))
+    fn load(&self, writers: usize, pause: Duration) -> Result<Load, RehearsalError> {
+        Load::start(LoadOptions::usual(&self.up.dir, writers, pause))
     }
 
     async fn down(self: Box<Self>) -> Result<(), RehearsalError> {

@@ -24,6 +24,9 @@ pub(super) use record::now;
 use super::RehearsalError;
 use super::lab::{DATABASES, files};
 
+/// What a writer of a rehearsal waits between two transactions: two cores have something left for what is rehearsed.
+pub const PAUSE: Duration = Duration::from_millis(2);
+
 /// How a load is run.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -44,13 +47,12 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// The usual load of the lab in `dir`.
     #[must_use]
-    pub fn usual(dir: &Path, writers: usize) -> Self {
+    pub fn usual(dir: &Path, writers: usize, pause: Duration) -> Self {
         Self {
             dir: dir.to_owned(),
             writers,
             databases: DATABASES.map(str::to_owned).to_vec(),
-            // So that two cores have something left for what is rehearsed.
-            pause: Duration::from_millis(2),
+            pause,
             knock: Duration::from_millis(10),
             namespace: None,
         }

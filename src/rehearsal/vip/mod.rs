@@ -233,12 +233,12 @@ impl Disposable for VipLab {
         &self.up
     }
 
-    fn load(&self, writers: usize) -> Result<Load, RehearsalError> {
+    fn load(&self, writers: usize, pause: Duration) -> Result<Load, RehearsalError> {
         let network = self.ground.network.as_ref();
         Load::start(LoadOptions {
             knock: Duration::from_millis(2),
             namespace: network.map(|network| network.namespace_file(WRITERS)),
-            ..LoadOptions::usual(&self.up.dir, writers)
+            ..LoadOptions::usual(&self.up.dir, writers, pause)
         })
     }
 
