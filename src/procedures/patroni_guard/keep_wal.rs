@@ -14,10 +14,10 @@ use crate::runbook::{
 const MEGABYTE: u64 = 1 << 20;
 /// Megabytes of a WAL file, unless the cluster was made with others.
 const SEGMENT: u64 = 16;
+/// A server whose Patroni has just looked has read its file by then; to reload it once more does no harm.
+const AT_ONCE: Duration = Duration::from_secs(3);
 /// Patroni looks at its configuration once in this time at the latest, unless it was told to take longer.
 const ROUND: Duration = Duration::from_secs(15);
-/// A server has read its file by then.
-const RELOADED: Duration = Duration::from_secs(5);
 
 /// Has leader and replicas keep more WAL while a member is held.
 pub struct KeepWal {
@@ -126,7 +126,7 @@ pub(super) async fn put_back(ctx: &Context, job: &Job) -> Result<StepResult, Ste
             })
         })
         .await?;
-        let late = have_let_go(ctx, job, ROUND).await?;
+        let late = have_let_go(ctx, job, AT_ONCE).await?;
         for member in &late {
             ctx.send(&Action::patroni(member, PatroniCall::Reload))
                 .await?;
@@ -134,7 +134,7 @@ pub(super) async fn put_back(ctx: &Context, job: &Job) -> Result<StepResult, Ste
         let left = if late.is_empty() {
             late
         } else {
-            have_let_go(ctx, job, RELOADED).await?
+            have_let_go(ctx, job, ROUND).await?
         };
         ctx.forget(&WAL_KEEP)?;
         return Ok(if left.is_empty() {
