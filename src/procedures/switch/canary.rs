@@ -78,9 +78,15 @@ impl Canary {
         None
     }
 
-    /// Waits until a row comes through again, counts those of the side that is in service now, and tells.
-    pub(super) async fn tell(mut self, ctx: &Context, serving: &Node, began: Instant) {
-        let ended = Instant::now();
+    /// Waits until a row comes through after the pause, which lasted from `began` to `ended`, counts those of the side
+    /// that is in service now, and tells.
+    pub(super) async fn tell(
+        mut self,
+        ctx: &Context,
+        serving: &Node,
+        began: Instant,
+        ended: Instant,
+    ) {
         let after = self
             .acknowledged
             .wait_for(|at| at.is_some_and(|at| at > ended));

@@ -187,7 +187,7 @@ impl Switch {
             {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_micros(500)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }

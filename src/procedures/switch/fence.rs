@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::error::Elapsed;
+
 use super::{LOGIN_BEFORE, Switch};
 use crate::domain::{Node, Sql};
-use crate::ports::{DbErrorKind, Rows};
+use crate::ports::{DbError, DbErrorKind, Rows};
 use crate::profile::BlueGreen;
 use crate::runbook::{Action, Context, Facts, Intended, PauseEvent, Reply, StepError};
 
@@ -12,6 +14,11 @@ use crate::runbook::{Action, Context, Facts, Intended, PauseEvent, Reply, StepEr
 const KNOCK_LIMIT: Duration = Duration::from_secs(2);
 /// `invalid_authorization_specification`: what a role without LOGIN is told.
 const NOT_PERMITTED: &str = "28000";
+
+/// How long sessions that were told to end are waited for before they are told again.
+const GONE_SOON: Duration = Duration::from_millis(100);
+/// About what a server takes to end one.
+const ENDING: Duration = Duration::from_micros(500);
 
 /// How long the end of a write pause is tried again while its server does not answer.
 const INSIST_FOR: Duration = Duration::from_secs(60);
@@ -96,13 +103,18 @@ impl Switch {
             .collect::<Result<_, _>>()?;
         let left = Sql::new("SELECT count(*) AS left FROM pg_stat_get_activity(NULL) WHERE pid::text = ANY ({pids})")
             .literals("pids", &pids);
-        for _ in 0..50 {
-            let sessions: u64 = ctx.read(&at, &left).await?.one()?.get("left")?;
-            ctx.pause(PauseEvent::Left { sessions, bytes: 0 })?;
+        let told = Instant::now();
+        while told.elapsed() < GONE_SOON {
+            let sessions: u32 = ctx.read(&at, &left).await?.one()?.get("left")?;
+            ctx.pause(PauseEvent::Left {
+                sessions: sessions.into(),
+                bytes: 0,
+            })?;
             if sessions == 0 {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            // Asking takes from the processors that ending them needs.
+            tokio::time::sleep(ENDING * sessions.clamp(2, 40)).await;
         }
         Ok(())
     }
@@ -141,40 +153,57 @@ impl Switch {
         Ok("nobody left who could write".to_owned())
     }
 
-    /// Tries the fence as each role would: where its password is at hand it must be refused.
-    pub(super) async fn knock(&self, ctx: &Context) -> Result<(), StepError> {
-        let at = self.server(&self.from());
-        let roles = roles_before(ctx, &self.from());
-        let at = &at;
-        let tried = roles.iter().map(|role| async move {
-            let login = ctx.world.databases.login_as(at, role);
-            (role, tokio::time::timeout(KNOCK_LIMIT, login).await)
-        });
-        for (role, answer) in futures_util::future::join_all(tried).await {
+    /// The roles whose login is at hand, tried before the pause: a refusal in it then says something, and the pause is not
+    /// spent on logins that fail for another reason.
+    pub(super) async fn find_knockers(&self, ctx: &Context) -> Vec<String> {
+        let mut knockers = Vec::new();
+        for (role, answer) in self.log_in_as(ctx, &roles_before(ctx, &self.from())).await {
             match answer {
-                Ok(Ok(_)) => {
-                    let text = format!("{role} was let in to {} through the fence", self.from());
+                Ok(Ok(())) => knockers.push(role),
+                Ok(Err(refused)) if refused.is(NOT_PERMITTED) => knockers.push(role),
+                // No password at hand, or no answer: what the catalog says of the role has to do.
+                Ok(Err(error)) => ctx.log(&not_tried(&role, &error.message)),
+                Err(_) => ctx.log(&not_tried(&role, &format!("no answer in {KNOCK_LIMIT:?}"))),
+            }
+        }
+        knockers
+    }
+
+    /// Tries the fence as each of the roles would: it must be refused.
+    pub(super) async fn knock(&self, ctx: &Context, knockers: &[String]) -> Result<(), StepError> {
+        let from = self.from();
+        for (role, answer) in self.log_in_as(ctx, knockers).await {
+            match answer {
+                Ok(Ok(())) => {
+                    let text = format!("{role} was let in to {from} through the fence");
                     ctx.proof(false, &text)?;
                     return Err(StepError::Stop(text));
                 }
                 Ok(Err(refused)) if refused.is(NOT_PERMITTED) => {
                     let said = refused.message;
-                    ctx.proof(
-                        true,
-                        &format!(
-                            "{role} tried to log in to {} and was refused: {said}",
-                            self.from()
-                        ),
-                    )?;
+                    let text = format!("{role} tried to log in to {from} and was refused: {said}");
+                    ctx.proof(true, &text)?;
                 }
-                // No password at hand, or no answer: what the catalog says of the role has to do.
-                Ok(Err(error)) => ctx.log(&format!("{role} was not tried: {}", error.message)),
-                Err(_) => ctx.log(&format!(
-                    "{role} was not tried: no answer in {KNOCK_LIMIT:?}"
-                )),
+                Ok(Err(error)) => ctx.log(&not_tried(&role, &error.message)),
+                Err(_) => ctx.log(&not_tried(&role, &format!("no answer in {KNOCK_LIMIT:?}"))),
             }
         }
         Ok(())
+    }
+
+    /// Logs in to the old side as each of the roles, all at once.
+    async fn log_in_as(
+        &self,
+        ctx: &Context,
+        roles: &[String],
+    ) -> Vec<(String, Result<Result<(), DbError>, Elapsed>)> {
+        let at = &self.server(&self.from());
+        let tried = roles.iter().map(|role| async move {
+            let login = ctx.world.databases.login_as(at, role);
+            let answer = tokio::time::timeout(KNOCK_LIMIT, login).await;
+            (role.clone(), answer.map(|login| login.map(drop)))
+        });
+        futures_util::future::join_all(tried).await
     }
 
     /// Gives LOGIN back to exactly those that had it; does nothing when the old side was never fenced.
@@ -250,6 +279,10 @@ fn is_away(error: &StepError) -> bool {
         StepError::Unanswered { .. } => true,
         _ => false,
     }
+}
+
+fn not_tried(role: &str, why: &str) -> String {
+    format!("{role} was not tried: {why}")
 }
 
 /// Which of the roles to fence can log in on `node` now.

@@ -56,6 +56,9 @@ const PARTS: [&str; 8] = [
 ];
 const NO_RETURN_BEFORE: usize = 6;
 
+/// How long the side that was opened is left to the applications that are coming back, all at once.
+const COMING_BACK: Duration = Duration::from_millis(500);
+
 /// The switch along one link: from its publisher to its subscriber.
 pub struct Switch {
     job: Arc<Job>,
@@ -93,6 +96,7 @@ impl Switch {
         ctx: &Context,
         pause: &Pause<'_>,
         recheck: &Recheck,
+        knockers: &[String],
     ) -> Result<Lsn, StepError> {
         let [fence, terminate] =
             ctx.intend([self.fence_action(&ctx.facts()), self.terminate_action()])?;
@@ -103,7 +107,7 @@ impl Switch {
         futures_util::try_join!(
             pause.part(2, self.prove_fence(ctx)),
             pause.part(3, self.drain(ctx, &mut sequences)),
-            self.knock(ctx),
+            self.knock(ctx, knockers),
         )?;
         // While the dead-man switch is still armed.
         self.recheck(ctx, recheck).await?;
@@ -111,17 +115,21 @@ impl Switch {
         futures_util::try_join!(
             pause.part(4, self.set_sequences(ctx, &sequences)),
             pause.part(5, self.stop_link(ctx, &mut switched_at)),
-            self.disarm(ctx),
+            self.stand_alone(ctx),
         )?;
-        ctx.pause(PauseEvent::Disarmed)?;
-        // Asked once more: the dead-man switch may have fired at the last moment, and a session that was being let in
-        // when the fence went up may have shown itself only now.
-        self.prove_fence(ctx).await?;
         Ok(switched_at)
     }
 
-    /// Stops the link and learns where the new side's log stands. Nothing arrives through the link any more: the drain
-    /// has seen the last change of the old side.
+    /// Ends the dead-man switch and asks once more whether the fence holds: it may have fired at the last moment, and a
+    /// session that was being let in when the fence went up may have shown itself only now.
+    async fn stand_alone(&self, ctx: &Context) -> Result<(), StepError> {
+        self.disarm(ctx).await?;
+        ctx.pause(PauseEvent::Disarmed)?;
+        self.prove_fence(ctx).await.map(drop)
+    }
+
+    /// Stops the link and learns where the new side's log stands. Nothing arrives through the link any more, stopped or
+    /// not: the drain has seen the last change of the old side.
     async fn stop_link(&self, ctx: &Context, switched_at: &mut Lsn) -> Result<String, StepError> {
         let disable: Vec<_> = self
             .link
@@ -129,13 +137,11 @@ impl Switch {
             .iter()
             .map(|at| self.link.disable(at).undone_by([self.link.enable(at)]))
             .collect();
-        ctx.send_together(&disable).await?;
         let position = Sql::new("SELECT pg_current_wal_insert_lsn() AS lsn");
-        *switched_at = ctx
-            .read(&self.server(&self.to()), &position)
-            .await?
-            .one()?
-            .get("lsn")?;
+        let to = self.server(&self.to());
+        let (_, read) =
+            futures_util::try_join!(ctx.send_together(&disable), ctx.read(&to, &position))?;
+        *switched_at = read.one()?.get("lsn")?;
         Ok(format!("{} stands at {switched_at}", self.to()))
     }
 
@@ -289,12 +295,13 @@ impl Step for Switch {
         self.warm_up(ctx).await?;
         let budget = self.job.profile.budgets.write_pause;
         let recheck = self.prepare_recheck(ctx).await;
+        let knockers = self.find_knockers(ctx).await;
         let forecast = self.forecast(ctx).await?;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
         ctx.pause(PauseEvent::Forecast { forecast })?;
         self.tell_armed(&pause, armed)?;
-        let closed = self.close(ctx, &pause, &recheck).await;
+        let closed = self.close(ctx, &pause, &recheck, &knockers).await;
         // The fact is on disk before the first role may log in: after a crash it tells the two halves apart.
         let decided = match closed {
             Ok(at) if pause.left() > Duration::ZERO => ctx
@@ -306,7 +313,8 @@ impl Step for Switch {
         if let Err(error) = decided {
             let given_back = self.give_back(ctx, &pause, error).await;
             if let (Some(canary), Ok(_)) = (canary, &given_back) {
-                canary.tell(ctx, &self.from(), pause.began).await;
+                let ended = Instant::now();
+                canary.tell(ctx, &self.from(), pause.began, ended).await;
             }
             return given_back;
         }
@@ -319,8 +327,10 @@ impl Step for Switch {
             taken_back: false,
         })?;
         let took = pause.began.elapsed();
+        let ended = Instant::now();
+        tokio::time::sleep(COMING_BACK).await;
         if let Some(canary) = canary {
-            canary.tell(ctx, &self.to(), pause.began).await;
+            canary.tell(ctx, &self.to(), pause.began, ended).await;
         }
         let text = format!(
             "{} is open after {:.1} ms",
