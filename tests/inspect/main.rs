@@ -2,6 +2,8 @@
 
 mod compare;
 mod lag;
+#[path = "../support/missing.rs"]
+mod missing;
 mod objects;
 mod sequences;
 

@@ -1,11 +1,17 @@
 //! Trouble that no action asked for: signals, crashing servers, cut lines, at a moment of every phase.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+use rustix::pty::{self, OpenptFlags};
 use serde_json::Value;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::chain::{Case, Unit, Watch, World};
 use crate::proxy::Proxy;
@@ -14,11 +20,14 @@ use crate::support::{
     program,
 };
 
+/// The terminal's program is gone: a signal, and nobody to write to.
+const KILLED_TERMINAL: &str = "killed terminal";
 /// What can happen.
-pub const TROUBLES: [&str; 14] = [
+pub const TROUBLES: [&str; 15] = [
     "SIGKILL",
     "SIGTERM",
     "SIGHUP",
+    KILLED_TERMINAL,
     "crash of BLUE",
     "crash of GREEN",
     "BLUE out of reach for 1 s",
@@ -52,11 +61,19 @@ pub const STEPS: [&str; 14] = [
 const GREEN_FROM: usize = 4;
 const ENOUGH: usize = 90;
 
-/// The sample of the ordinary tests: the tool loses BLUE for a second, also in both write pauses.
+/// The samples of the ordinary tests: the tool loses BLUE for a second, and its terminal for good, also in both write
+/// pauses.
 #[tokio::test]
 async fn blue_is_out_of_reach_for_a_second() {
-    let struck = struck_at(TROUBLES[5], &[STEPS[1], STEPS[8], STEPS[12]]);
+    let struck = struck_at(TROUBLES[6], &[STEPS[1], STEPS[8], STEPS[12]]);
     assert_eq!(struck.await.cases.len(), 3);
+}
+
+#[tokio::test]
+async fn the_terminal_is_killed() {
+    let struck = struck_at(TROUBLES[3], &[STEPS[1], STEPS[8], STEPS[12]]).await;
+    assert_eq!(struck.cases.len(), 3);
+    assert!(struck.processes > 3, "none was ended by it");
 }
 
 /// The lines of a lab whose profile goes through them.
@@ -222,11 +239,18 @@ impl Stage {
         confirmed.push(if back { ROLL_BACK } else { CUT_OVER }.to_owned());
         let confirmed: Vec<_> = confirmed.iter().map(String::as_str).collect();
         let out = self.lab.runs().with_extension("out");
-        let mut child = self.lab.start(first_back, &confirmed, &out);
+        let command = self.lab.going_on(first_back, &confirmed);
+        let mut terminal = (self.trouble == KILLED_TERMINAL).then(|| Terminal::open(&out));
+        let mut child = match &terminal {
+            Some(terminal) => terminal.start(&command),
+            None => start(command, &out),
+        };
         let mut tail = Tail::at_the_end(&self.lab);
         let mut mend_at: Option<Instant> = None;
         let code = loop {
-            if let Some(status) = child.try_wait().expect("a child") {
+            let status = child.try_wait().expect("a child");
+            terminal.iter_mut().for_each(Terminal::show);
+            if let Some(status) = status {
                 break status.code();
             }
             if mend_at.is_some_and(|at| at <= Instant::now()) {
@@ -242,6 +266,7 @@ impl Stage {
                     let step = self.left.remove(at).expect("there");
                     let moment = Self::moment(step);
                     tokio::time::sleep(moment).await;
+                    drop(terminal.take());
                     mend_at = self.strike(&child).await.or(mend_at);
                     let action = format!("after {} ms", moment.as_millis());
                     self.struck.push(Case {
@@ -324,6 +349,71 @@ fn kill(signal: &str, pid: &str) {
         .args(["-s", signal, pid])
         .stderr(std::process::Stdio::null())
         .status();
+}
+
+fn start(mut command: Command, out: &Path) -> Child {
+    let file = File::create(out).expect("a file");
+    command
+        .stderr(file.try_clone().expect("a file"))
+        .stdout(file);
+    command.spawn().expect("greenlight")
+}
+
+/// A terminal, and the file that keeps what it showed. Dropped, it hangs up.
+struct Terminal {
+    line: OwnedFd,
+    out: File,
+}
+
+impl Terminal {
+    fn open(out: &Path) -> Self {
+        let line = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
+        let line = line.expect("a terminal");
+        pty::unlockpt(&line).expect("a terminal");
+        rustix::io::ioctl_fionbio(&line, true).expect("a terminal");
+        Self {
+            line,
+            out: File::create(out).expect("a file"),
+        }
+    }
+
+    /// Starts a program as a terminal does: as the first of its session.
+    fn start(&self, command: &Command) -> Child {
+        let name = pty::ptsname(&self.line, Vec::new()).expect("a terminal");
+        let there = || {
+            let mut options = File::options();
+            options.read(true).write(true);
+            // Not the terminal of the test itself.
+            options.custom_flags(OFlags::NOCTTY.bits().cast_signed());
+            options
+                .open(name.to_str().expect("a path"))
+                .expect("a terminal")
+        };
+        let command = command.as_std();
+        let mut first = Command::new("setsid");
+        first
+            .arg("--ctty")
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => first.env(name, value),
+                None => first.env_remove(name),
+            };
+        }
+        first.stdin(there()).stdout(there()).stderr(there());
+        first.kill_on_drop(true).spawn().expect("setsid")
+    }
+
+    /// Keeps what was written since it was last asked.
+    fn show(&mut self) {
+        let mut bytes = [0; 4096];
+        while let Ok(read) = rustix::io::read(&self.line, &mut bytes)
+            && read > 0
+        {
+            self.out.write_all(&bytes[..read]).expect("a file");
+        }
+    }
 }
 
 /// The journal as it grows.

@@ -122,8 +122,8 @@ impl Lab {
         self.calls().resume(confirmed, fault).await
     }
 
-    /// The next process on the newest run, or the first on a new one, its lines in a file.
-    pub fn start(&self, back: bool, confirmed: &[&str], out: &Path) -> Child {
+    /// The next process on the newest run, or the first on a new one.
+    pub fn going_on(&self, back: bool, confirmed: &[&str]) -> Command {
         let profile = self.profile();
         let run = if self.began() {
             self.newest_run()
@@ -135,12 +135,7 @@ impl Lab {
             (false, "") => ["run", profile.to_str().expect("path")],
             (false, run) => ["resume", run],
         };
-        let file = std::fs::File::create(out).expect("a file");
         self.command(&args, confirmed, None)
-            .stderr(file.try_clone().expect("a file"))
-            .stdout(file)
-            .spawn()
-            .expect("greenlight")
     }
 
     /// A resume under way, its lines on a pipe.

@@ -41,6 +41,16 @@ impl Pair {
         tokio::join!(self.on_blue(sql), self.on_green(sql));
     }
 
+    /// True where both can do this.
+    async fn both_know(&self, sql: &str) -> bool {
+        let sides = (
+            self.blue.sql("postgres", sql),
+            self.green.sql("postgres", sql),
+        );
+        let (blue, green) = tokio::join!(sides.0, sides.1);
+        blue.is_ok() && green.is_ok()
+    }
+
     async fn on_blue(&self, sql: &str) {
         self.blue.sql("postgres", sql).await.expect("on BLUE");
     }
