@@ -39,6 +39,28 @@ impl Job {
         self.unit(member, |node| &node.stop)
     }
 
+    /// Stops a member's server where no Patroni does.
+    pub fn stop_by_hand(&self, member: &Node) -> Result<Action, StepError> {
+        let node = &self.section(member)?.server;
+        let (program, data) = (node.program("pg_ctl"), node.data.display().to_string());
+        let limit = self.profile.budgets.stop;
+        let seconds = limit.as_secs().max(1).to_string();
+        let argv = [
+            program.as_str(),
+            "-D",
+            &data,
+            "-m",
+            "fast",
+            "-w",
+            "-t",
+            &seconds,
+            "stop",
+        ];
+        Ok(self
+            .as_owner(member, &argv)?
+            .within(limit + Duration::from_secs(5)))
+    }
+
     /// Has a member's Patroni start with its host, or not; nothing where the profile does not say how.
     pub fn autostart(&self, member: &Node, on: bool) -> Result<Option<Action>, StepError> {
         let section = self.section(member)?;

@@ -84,29 +84,6 @@ impl Job {
             .within(limit + Duration::from_secs(5)))
     }
 
-    /// Stops the held member's server when no Patroni does.
-    pub(super) fn stop_by_hand(&self) -> Result<Action, StepError> {
-        let held = self.held();
-        let node = &self.section(&held)?.server;
-        let (program, data) = (node.program("pg_ctl"), node.data.display().to_string());
-        let limit = self.profile.budgets.stop;
-        let seconds = limit.as_secs().max(1).to_string();
-        let argv = [
-            program.as_str(),
-            "-D",
-            &data,
-            "-m",
-            "fast",
-            "-w",
-            "-t",
-            &seconds,
-            "stop",
-        ];
-        Ok(self
-            .as_owner(&held, &argv)?
-            .within(limit + Duration::from_secs(5)))
-    }
-
     fn recovery_files(&self, recovery: &Recovery) -> Result<(Action, Action, Action), StepError> {
         let held = self.held();
         let node = &self.section(&held)?.server;
@@ -181,7 +158,7 @@ impl Job {
         )
         .await?;
         if self.server_runs(ctx, &held).await? {
-            send(ctx, &self.stop_by_hand()?).await?;
+            send(ctx, &self.stop_by_hand(&held)?).await?;
         }
         Ok(())
     }
@@ -314,7 +291,7 @@ impl Step for Recover {
             }
             if job.server_runs(ctx, &held).await? {
                 ctx.learn(&STOOD, &true)?;
-                send(ctx, &job.stop_by_hand()?).await?;
+                send(ctx, &job.stop_by_hand(&held)?).await?;
             }
             send(ctx, &job.forget_recovery(&recovery)?).await?;
             send(ctx, &job.start(&held)?).await?;

@@ -54,7 +54,7 @@ impl Serve {
         };
         if !under_patronis {
             if job.server_runs(ctx, &held).await? {
-                send(ctx, &job.stop_by_hand()?).await?;
+                send(ctx, &job.stop_by_hand(&held)?).await?;
             }
             send(ctx, &job.start_by_hand(&recovery.config)?).await?;
         }
@@ -164,7 +164,7 @@ impl Step for Serve {
         let job = &self.job;
         let actions = || {
             let mut actions = job.restore_yaml()?;
-            actions.push(job.stop_by_hand()?);
+            actions.push(job.stop_by_hand(&job.held())?);
             if let Some(recovery) = facts.get(&RECOVERY) {
                 actions.push(job.start_by_hand(&recovery.config)?);
             }

@@ -18,6 +18,10 @@ const EVERY: Duration = Duration::from_millis(50);
 /// A server at its target is promoted within this.
 const SOON: Duration = Duration::from_secs(3);
 
+/// A Patroni that is stopped stops its server, but for one that it was only starting: left for this long, it is stopped
+/// here.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
+
 /// The parts of the write outage; the last two are the next step's.
 pub(super) const PARTS: [&str; 5] = [
     "stop the leader",
@@ -109,6 +113,28 @@ impl Switch {
     async fn proven_stopped(&self, ctx: &Context, member: &Node) -> Result<(), StepError> {
         let job = &self.job;
         let limit = job.profile.budgets.stop;
+        match self.gone(ctx, member, limit.min(LEFT_BEHIND)).await {
+            Err(StepError::TimedOut { .. }) => {
+                let alone = !job.patroni_runs(ctx, member).await?;
+                if alone && job.server_runs(ctx, member).await? {
+                    send(ctx, &job.stop_by_hand(member)?).await?;
+                }
+                self.gone(ctx, member, limit).await
+            }
+            answer => answer,
+        }?;
+        let state = job.state_on_disk(ctx, member).await?;
+        if state.starts_with("shut down") {
+            return Ok(());
+        }
+        Err(StepError::Stop(format!(
+            "{member}: its data is {state:?}, not shut down: it was not stopped cleanly"
+        )))
+    }
+
+    /// Waits until neither Patroni nor a server is left.
+    async fn gone(&self, ctx: &Context, member: &Node, limit: Duration) -> Result<(), StepError> {
+        let job = &self.job;
         ctx.wait_for(&format!("{member} to be gone"), EVERY, limit, || async {
             let (patroni, running) = futures_util::try_join!(
                 job.patroni_runs(ctx, member),
@@ -120,14 +146,7 @@ impl Switch {
                 (false, true) => Err(Progress::seen(format!("{member}: its server still runs"))),
             })
         })
-        .await?;
-        let state = job.state_on_disk(ctx, member).await?;
-        if state.starts_with("shut down") {
-            return Ok(());
-        }
-        Err(StepError::Stop(format!(
-            "{member}: its data is {state:?}, not shut down: it was not stopped cleanly"
-        )))
+        .await
     }
 
     async fn promoted(&self, ctx: &Context, limit: Duration) -> Result<u32, StepError> {

@@ -51,6 +51,25 @@ async fn two_leaders() {
     guard.place.assert_nothing_lost();
 }
 
+/// Where a Patroni goes and leaves its server behind, as one does that was only starting it, the server is stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_its_patroni_left_behind_is_stopped() {
+    let guard = Guard::up(&["--load", "2"]);
+    // Its own words would name themselves.
+    let script = guard.place.dir().join("leave.sh");
+    let leave = format!("pkill -KILL -f {}", guard.said_of("pg2", "yaml"));
+    std::fs::write(&script, leave).expect("script");
+    let mut table = guard.table();
+    table["nodes"]["pg2"]["stop"] = toml::Value::from(vec!["sh", script.to_str().expect("path")]);
+    guard.write_profile(&table);
+    guard.deploy("bad").await;
+    let rolled_back = guard.roll_back().await.with(ROLLED_BACK);
+    let data = guard.said_of("pg2", "data");
+    rolled_back.saying(&format!("pg_ctl -D {data} -m fast -w"));
+    guard.all_follow("pg3").await;
+    guard.place.assert_nothing_lost();
+}
+
 /// Patroni has given the setting back, and a server goes on with what was raised: it is reloaded, and named if that is not
 /// enough. The release is through all the same.
 #[tokio::test(flavor = "multi_thread")]
