@@ -115,21 +115,17 @@ impl Switch {
         futures_util::try_join!(
             pause.part(4, self.set_sequences(ctx, &sequences)),
             pause.part(5, self.stop_link(ctx, &mut switched_at)),
-            self.stand_alone(ctx),
+            self.disarm(ctx),
         )?;
+        ctx.pause(PauseEvent::Disarmed)?;
+        // Asked once more, last of all: the dead-man switch may have fired at the last moment, and a session that was
+        // being let in when the fence went up may have shown itself only now.
+        self.prove_fence(ctx).await?;
         Ok(switched_at)
     }
 
-    /// Ends the dead-man switch and asks once more whether the fence holds: it may have fired at the last moment, and a
-    /// session that was being let in when the fence went up may have shown itself only now.
-    async fn stand_alone(&self, ctx: &Context) -> Result<(), StepError> {
-        self.disarm(ctx).await?;
-        ctx.pause(PauseEvent::Disarmed)?;
-        self.prove_fence(ctx).await.map(drop)
-    }
-
-    /// Stops the link and learns where the new side's log stands. Nothing arrives through the link any more, stopped or
-    /// not: the drain has seen the last change of the old side.
+    /// Stops the link and learns where the new side's log stands. Nothing arrives through the link any more: the drain
+    /// has seen the last change of the old side.
     async fn stop_link(&self, ctx: &Context, switched_at: &mut Lsn) -> Result<String, StepError> {
         let disable: Vec<_> = self
             .link
@@ -137,11 +133,13 @@ impl Switch {
             .iter()
             .map(|at| self.link.disable(at).undone_by([self.link.enable(at)]))
             .collect();
+        ctx.send_together(&disable).await?;
         let position = Sql::new("SELECT pg_current_wal_insert_lsn() AS lsn");
-        let to = self.server(&self.to());
-        let (_, read) =
-            futures_util::try_join!(ctx.send_together(&disable), ctx.read(&to, &position))?;
-        *switched_at = read.one()?.get("lsn")?;
+        *switched_at = ctx
+            .read(&self.server(&self.to()), &position)
+            .await?
+            .one()?
+            .get("lsn")?;
         Ok(format!("{} stands at {switched_at}", self.to()))
     }
 
