@@ -39,26 +39,21 @@ impl Job {
         self.unit(member, |node| &node.stop)
     }
 
-    /// Stops a member's server where no Patroni does.
-    pub fn stop_by_hand(&self, member: &Node) -> Result<Action, StepError> {
+    /// `pg_ctl` on a member's server, which waits until it is done; `what` ends with the mode.
+    pub fn pg_ctl(&self, member: &Node, what: &[&str]) -> Result<Action, StepError> {
         let node = &self.section(member)?.server;
         let (program, data) = (node.program("pg_ctl"), node.data.display().to_string());
         let limit = self.profile.budgets.stop;
         let seconds = limit.as_secs().max(1).to_string();
-        let argv = [
-            program.as_str(),
-            "-D",
-            &data,
-            "-m",
-            "fast",
-            "-w",
-            "-t",
-            &seconds,
-            "stop",
-        ];
+        let argv = [&[&program, "-D", &data, "-w", "-t", &seconds], what].concat();
         Ok(self
             .as_owner(member, &argv)?
             .within(limit + Duration::from_secs(5)))
+    }
+
+    /// Stops a member's server where no Patroni does.
+    pub fn stop_by_hand(&self, member: &Node) -> Result<Action, StepError> {
+        self.pg_ctl(member, &["-m", "fast", "stop"])
     }
 
     /// Has a member's Patroni start with its host, or not; nothing where the profile does not say how.

@@ -55,33 +55,14 @@ impl Job {
     /// Starts the held member's server under a configuration file, apart from Patroni.
     pub(super) fn start_by_hand(&self, config: &str) -> Result<Action, StepError> {
         let held = self.held();
-        let node = &self.section(&held)?.server;
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
         if !config.chars().all(plain) {
             return Err(StepError::Stop(format!(
                 "{held}: pg_ctl hands the path {config:?} to a shell, and it is no plain path. Nothing was changed by this."
             )));
         }
-        let (program, data) = (node.program("pg_ctl"), node.data.display().to_string());
         let (log, options) = (self.log_of_recovery()?, format!("-c config_file={config}"));
-        let limit = self.profile.budgets.stop;
-        let seconds = limit.as_secs().max(1).to_string();
-        let argv = [
-            program.as_str(),
-            "-D",
-            &data,
-            "-l",
-            &log,
-            "-w",
-            "-t",
-            &seconds,
-            "-o",
-            &options,
-            "start",
-        ];
-        Ok(self
-            .as_owner(&held, &argv)?
-            .within(limit + Duration::from_secs(5)))
+        self.pg_ctl(&held, &["-l", &log, "-o", &options, "start"])
     }
 
     fn recovery_files(&self, recovery: &Recovery) -> Result<(Action, Action, Action), StepError> {

@@ -65,7 +65,7 @@ async fn a_server_that_its_patroni_left_behind_is_stopped() {
     guard.deploy("bad").await;
     let rolled_back = guard.roll_back().await.with(ROLLED_BACK);
     let data = guard.said_of("pg2", "data");
-    rolled_back.saying(&format!("pg_ctl -D {data} -m fast -w"));
+    rolled_back.saying(&format!("pg_ctl -D {data} -w"));
     guard.all_follow("pg3").await;
     guard.place.assert_nothing_lost();
 }
