@@ -28,6 +28,7 @@ const ROW: Duration = Duration::from_secs(2);
 pub(super) struct Canary {
     tally: Arc<Mutex<Tally>>,
     acknowledged: watch::Receiver<Option<Instant>>,
+    held_off: watch::Sender<bool>,
     _stop: DropGuard,
     job: Arc<Job>,
     run: String,
@@ -40,6 +41,7 @@ impl Canary {
         let stop = CancellationToken::new();
         let tally = Arc::<Mutex<Tally>>::default();
         let (heard, acknowledged) = watch::channel(None);
+        let (held_off, off) = watch::channel(false);
         // No attempt of the run, nor its way back, counts the rows of another.
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let run = format!("{} {}", ctx.run, since.unwrap_or_default().as_micros());
@@ -50,12 +52,14 @@ impl Canary {
                 .literal("run", &run),
             tally: Arc::clone(&tally),
             heard,
+            off,
         };
         let told = stop.clone();
         tokio::spawn(async move { told.run_until_cancelled(writer.write(every)).await });
         Some(Self {
             tally,
             acknowledged,
+            held_off,
             _stop: stop.drop_guard(),
             job: Arc::clone(job),
             run,
@@ -76,6 +80,17 @@ impl Canary {
             why.as_deref().unwrap_or("it got no answer")
         ));
         None
+    }
+
+    /// Lets it write for as long as its connection lives and not knock after that: a login that is refused costs the
+    /// server a process, in the middle of the pause.
+    pub(super) fn hold_off(&self) {
+        self.held_off.send_replace(true);
+    }
+
+    /// Applications may come back, and the canary with them.
+    pub(super) fn come_back(&self) {
+        self.held_off.send_replace(false);
     }
 
     /// Waits until a row comes through after the pause, which lasted from `began` to `ended`, counts those of the side
@@ -146,16 +161,20 @@ struct Writer {
     insert: Sql,
     tally: Arc<Mutex<Tally>>,
     heard: watch::Sender<Option<Instant>>,
+    off: watch::Receiver<bool>,
 }
 
 impl Writer {
     /// Writes until it is stopped. A connection on which anything fails is given up, as an application's pool does.
-    async fn write(self, every: Duration) {
+    async fn write(mut self, every: Duration) {
         let mut clock = interval(every);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut session: Option<Arc<dyn Session>> = None;
         for seq in 1.. {
             clock.tick().await;
+            if session.is_none() {
+                let _ = self.off.wait_for(|off| !off).await;
+            }
             let open = match session.take() {
                 Some(open) => open,
                 None => match self.databases.application().await {

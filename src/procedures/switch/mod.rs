@@ -297,6 +297,7 @@ impl Step for Switch {
         let forecast = self.forecast(ctx).await?;
         let armed = self.arm(ctx).await?;
         let pause = Pause::begin(ctx, budget)?;
+        canary.iter().for_each(Canary::hold_off);
         ctx.pause(PauseEvent::Forecast { forecast })?;
         self.tell_armed(&pause, armed)?;
         let closed = self.close(ctx, &pause, &recheck, &knockers).await;
@@ -310,6 +311,7 @@ impl Step for Switch {
         };
         if let Err(error) = decided {
             let given_back = self.give_back(ctx, &pause, error).await;
+            canary.iter().for_each(Canary::come_back);
             if let (Some(canary), Ok(_)) = (canary, &given_back) {
                 let ended = Instant::now();
                 canary.tell(ctx, &self.from(), pause.began, ended).await;
@@ -317,8 +319,12 @@ impl Step for Switch {
             return given_back;
         }
         let ctx = &ctx.uncancelled();
-        let (opened, redirected) =
-            futures_util::join!(self.open(ctx, &pause), self.redirect(ctx, &pause));
+        let open = async {
+            let opened = self.open(ctx, &pause).await;
+            canary.iter().for_each(Canary::come_back);
+            opened
+        };
+        let (opened, redirected) = futures_util::join!(open, self.redirect(ctx, &pause));
         opened?;
         ctx.pause(PauseEvent::Ended {
             took_us: micros(pause.began.elapsed()),
