@@ -9,6 +9,7 @@ mod pool;
 mod record;
 mod writer;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -38,8 +39,8 @@ pub struct LoadOptions {
     pub databases: Vec<String>,
     /// What a writer waits between two transactions; zero for as many as the machine gives.
     pub pause: Duration,
-    /// How often one writer knocks while nobody gets in.
-    pub knock: Duration,
+    /// How long one writer waits between two knocks while nobody gets in: at first, and at most.
+    pub knock: RangeInclusive<Duration>,
     /// The network namespace that the writers live in, by its path; `None` for that of this process.
     pub namespace: Option<PathBuf>,
 }
@@ -53,7 +54,7 @@ impl LoadOptions {
             writers,
             databases: DATABASES.map(str::to_owned).to_vec(),
             pause,
-            knock: Duration::from_millis(10),
+            knock: Duration::from_millis(10)..=Duration::from_millis(100),
             namespace: None,
         }
     }
@@ -140,7 +141,7 @@ fn enter(namespace: &Path) -> Result<(), RehearsalError> {
 }
 
 async fn write(options: &LoadOptions, end: CancellationToken) -> Result<(), RehearsalError> {
-    let pool = Arc::new(pool::Pool::new(options.dir.clone(), options.knock));
+    let pool = Arc::new(pool::Pool::new(options.dir.clone(), options.knock.clone()));
     let mut writers = JoinSet::new();
     for (number, database) in (0..options.writers).zip(options.databases.iter().cycle()) {
         let writer = writer::Writer::new(&options.dir, &pool, number, database, options.pause)?;

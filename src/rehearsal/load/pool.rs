@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,18 +13,20 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lets the writers in as the pool of an application server does: while logins are refused one writer knocks and the
 /// others wait for it; once it is in, all follow at once. Every refused login costs the server a process, and sixteen
-/// writers knocking together would measure little but that.
+/// writers knocking together would measure little but that. It waits twice as long after each knock and hears of it when
+/// it is pointed elsewhere.
 #[derive(Debug)]
 pub struct Pool {
     dir: PathBuf,
-    knock: Duration,
+    knock: RangeInclusive<Duration>,
     shut: AtomicBool,
     knocking: Mutex<()>,
 }
 
 impl Pool {
-    /// A pool of connections to wherever the endpoint file in `dir` points; `knock` says how often it is tried anew.
-    pub fn new(dir: PathBuf, knock: Duration) -> Self {
+    /// A pool of connections to wherever the endpoint file in `dir` points; `knock` says how soon it is tried anew, at first
+    /// and at last.
+    pub fn new(dir: PathBuf, knock: RangeInclusive<Duration>) -> Self {
         Self {
             dir,
             knock,
@@ -45,25 +48,41 @@ impl Pool {
     async fn let_in(&self, database: &str) -> Client {
         loop {
             if !self.shut.load(Ordering::Relaxed) {
-                match self.log_in(database).await {
+                match self.log_in(self.endpoint().as_deref(), database).await {
                     Some(client) => return client,
                     None => self.lost(),
                 }
             }
             let _alone = self.knocking.lock().await;
+            let mut wait = *self.knock.start();
             while self.shut.load(Ordering::Relaxed) {
-                if let Some(client) = self.log_in(database).await {
+                let endpoint = self.endpoint();
+                if let Some(client) = self.log_in(endpoint.as_deref(), database).await {
                     self.shut.store(false, Ordering::Relaxed);
                     return client;
                 }
-                tokio::time::sleep(self.knock).await;
+                let told = tokio::time::timeout(wait, self.redirected(endpoint)).await;
+                wait = match told {
+                    Ok(()) => *self.knock.start(),
+                    Err(_) => (wait * 2).min(*self.knock.end()),
+                };
             }
         }
     }
 
-    async fn log_in(&self, database: &str) -> Option<Client> {
-        let url = files::read_endpoint(&self.dir).ok()?;
-        let mut config: Config = url.parse().ok()?;
+    fn endpoint(&self) -> Option<String> {
+        files::read_endpoint(&self.dir).ok()
+    }
+
+    /// Waits until the applications are pointed elsewhere than at `endpoint`.
+    async fn redirected(&self, endpoint: Option<String>) {
+        while self.endpoint() == endpoint {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn log_in(&self, endpoint: Option<&str>, database: &str) -> Option<Client> {
+        let mut config: Config = endpoint?.parse().ok()?;
         config
             .dbname(database)
             .connect_timeout(CONNECT_LIMIT)

@@ -235,8 +235,10 @@ impl Disposable for VipLab {
 
     fn load(&self, writers: usize, pause: Duration) -> Result<Load, RehearsalError> {
         let network = self.ground.network.as_ref();
+        // Nobody tells the writers that an address has moved.
+        let often = Duration::from_millis(2);
         Load::start(LoadOptions {
-            knock: Duration::from_millis(2),
+            knock: often..=often,
             namespace: network.map(|network| network.namespace_file(WRITERS)),
             ..LoadOptions::usual(&self.up.dir, writers, pause)
         })
