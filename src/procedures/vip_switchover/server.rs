@@ -73,6 +73,11 @@ impl Control {
         self.state == "shut down"
     }
 
+    /// It was following another when it stopped, or was made to follow and has not been started.
+    pub fn is_recovering(&self) -> bool {
+        self.state == "in archive recovery"
+    }
+
     fn read(text: &str) -> Option<Self> {
         let value = |name: &str| {
             let mut lines = text.lines();

@@ -36,6 +36,22 @@ async fn refused_at_every_action_of_the_end_nothing_is_left() {
     assert!(done.cases.len() > 1, "{:?}", done.cases);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_action_a_lost_primary_is_rewound_or_copied() {
+    let Some(done) = leg(LEGS[3], crate::chain::KINDS[0]).await else {
+        return;
+    };
+    assert!(done.cases.len() > 20, "{:?}", done.cases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_action_a_lost_primary_is_copied() {
+    let Some(done) = leg(LEGS[4], crate::chain::KINDS[1]).await else {
+        return;
+    };
+    assert!(done.cases.len() > 20, "{:?}", done.cases);
+}
+
 impl World for Vip {
     fn calls(&self) -> Calls {
         Vip::calls(self)
@@ -107,7 +123,23 @@ async fn lost(kind: &'static str, copied: bool) -> Option<Unit> {
     chain
         .until(Call::Resume, &[UPGRADE, CLOSE], |ended| ended.code == DONE)
         .await;
-    is_clean(&chain.world.0, B).await;
+    let lab = &chain.world.0;
+    is_clean(lab, B).await;
+    // Its files are its own again, and what it replays is the other's.
+    lab.servers
+        .ask(
+            B,
+            "CREATE TABLE afterwards AS SELECT generate_series(1, 1000)",
+        )
+        .await;
+    let there = "SELECT count(*) FROM pg_class WHERE relname = 'afterwards'";
+    lab.servers.until(A, there, "1").await;
+    assert_eq!(
+        lab.servers.ask(A, "SELECT count(*) FROM afterwards").await,
+        "1000"
+    );
+    let own = "SELECT current_setting('primary_conninfo') LIKE '%application_name=pg-a%'";
+    assert_eq!(lab.servers.ask(A, own).await, "t");
     Some(chain.end().await)
 }
 

@@ -49,6 +49,14 @@ fn unnumbered(word: &str) -> String {
     }
 }
 
+/// The folder of a copy without the number of the attempt.
+fn unattempted(word: String) -> String {
+    match word.rsplit_once("-copy-") {
+        Some((folder, _)) => format!("{folder}-copy"),
+        None => word,
+    }
+}
+
 /// A command without who runs it, in which namespace, and in which folder of the lab.
 fn command(text: &str) -> String {
     let own = text.rsplit(" -- ").next().unwrap_or(text);
@@ -58,7 +66,7 @@ fn command(text: &str) -> String {
     let same = |word: &String| !word.starts_with(|c: char| c.is_ascii_digit());
     let words = words.map(|word| match word.strip_prefix("greenlight-") {
         Some(_) => "greenlight".to_owned(),
-        None => word,
+        None => unattempted(word),
     });
     let words: Vec<_> = words.filter(same).take(7).collect();
     words.join(" ")

@@ -79,13 +79,16 @@ impl Rejoin {
     }
 
     async fn join(&self, ctx: &Context) -> Result<Way, StepError> {
+        self.end_copy(ctx).await?;
         let told = self.job.told(&self.node);
+        let rewinding = self.was_rewinding(ctx).await?;
         let control = match self.job.look(&ctx.world, &self.node).await? {
             Found::Serving(state) if state.standby => {
                 // Somebody started it: the mark had it come up as a standby, and it may need a moment.
-                if wait_streaming(ctx, &self.job, &self.node, CLEAN_LIMIT / 4)
-                    .await
-                    .is_ok()
+                if !rewinding
+                    && wait_streaming(ctx, &self.job, &self.node, CLEAN_LIMIT / 4)
+                        .await
+                        .is_ok()
                 {
                     return Ok(Way::Clean);
                 }
@@ -102,30 +105,58 @@ impl Rejoin {
                 )));
             }
         };
-        if self.is_clean(&ctx.facts(), &control) {
-            match self.start(ctx, CLEAN_LIMIT).await {
-                Ok(()) => return Ok(Way::Clean),
-                Err(error @ (StepError::Cancelled | StepError::Journal(_))) => return Err(error),
-                Err(error) => ctx.log(&format!(
-                    "{told} did not follow after a clean start: {error}"
-                )),
-            }
-            self.stop_if_running(ctx).await?;
+        let fresh = self.is_fresh(ctx).await?;
+        // pg_rewind writes the label and the control data last.
+        let rewound = fresh && control.is_recovering();
+        if rewinding && !rewound {
+            ctx.log(&format!(
+                "a rewind of {told} was cut short, which leaves data of both sides: it is copied anew"
+            ));
+            return self.join_by_copy(ctx).await;
         }
-        let limit = self.job.profile.budgets.rejoin;
-        if self.rewind(ctx).await? {
-            match self.start(ctx, CLEAN_LIMIT).await {
-                Ok(()) => return Ok(Way::Rewind),
-                Err(error @ (StepError::Cancelled | StepError::Journal(_))) => return Err(error),
-                Err(error) => ctx.log(&format!(
-                    "{told} did not follow after it was rewound: {error}"
-                )),
-            }
-            self.stop_if_running(ctx).await?;
+        if rewinding {
+            self.end_rewind(ctx).await?;
         }
+        let way = match fresh {
+            true if rewound => Way::Rewind,
+            true => Way::Copy,
+            false => Way::Clean,
+        };
+        // What follows or was made to follow has nothing of its own; recovering apart from the other side it would begin
+        // a history of its own on the same timeline, which pg_rewind does not see.
+        let follows = fresh || control.is_recovering() || self.is_clean(&ctx.facts(), &control);
+        if follows && self.try_start(ctx, way).await? {
+            return Ok(way);
+        }
+        if self.rewind(ctx).await? && self.try_start(ctx, Way::Rewind).await? {
+            return Ok(Way::Rewind);
+        }
+        self.join_by_copy(ctx).await
+    }
+
+    async fn join_by_copy(&self, ctx: &Context) -> Result<Way, StepError> {
         self.copy(ctx).await?;
-        self.start(ctx, limit).await?;
+        self.start(ctx, self.job.profile.budgets.rejoin).await?;
         Ok(Way::Copy)
+    }
+
+    /// Starts it; where it does not follow it is stopped again, and another way is tried.
+    async fn try_start(&self, ctx: &Context, way: Way) -> Result<bool, StepError> {
+        match self.start(ctx, CLEAN_LIMIT).await {
+            Ok(()) => return Ok(true),
+            Err(error @ (StepError::Cancelled | StepError::Journal(_))) => return Err(error),
+            Err(error) => ctx.log(&format!(
+                "{} did not follow after {}: {error}",
+                self.job.told(&self.node),
+                match way {
+                    Way::Clean => "a clean start",
+                    Way::Rewind => "it was rewound",
+                    Way::Copy => "it was copied",
+                }
+            )),
+        }
+        self.stop_if_running(ctx).await?;
+        Ok(false)
     }
 
     async fn stop_if_running(&self, ctx: &Context) -> Result<(), StepError> {
@@ -151,7 +182,10 @@ impl Step for Rejoin {
                  server. Stop it, keep its data, then try again: it is rewound or copied anew",
                 self.leader()
             )),
-            Found::Serving(_) if streaming(ctx, &self.job, &self.node).await?.is_ok() => {
+            Found::Serving(_)
+                if streaming(ctx, &self.job, &self.node).await?.is_ok()
+                    && !self.was_rewinding(ctx).await? =>
+            {
                 Probe::Applied
             }
             Found::Serving(_) | Found::Busy(_) => Probe::Partial(told),
