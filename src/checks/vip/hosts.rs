@@ -106,8 +106,26 @@ fn to_try(profile: &VipSwitchover, known: &VipNode) -> Vec<Vec<String>> {
         controldata(server),
         host.as_owner(&["test", "-w", &server.directory()]),
     ];
-    tried.extend(sudo_would(&host.owner, &["touch", &signal]));
-    tried.extend(sudo_would(&host.owner, &["rm", "-f", &signal]));
+    let data = server.directory();
+    // As the rejoin names them, of a run with any name.
+    let beside = |what: &str| format!("{data}.greenlight-000000{what}");
+    let (own, part, copy) = (beside("-own"), beside("-own-part"), beside("-copy-1"));
+    let (mark, kept) = (format!("{own}/rewinding"), format!("{part}/pg_hba.conf"));
+    let own_commands: [&[&str]; 9] = [
+        &["touch", &signal],
+        &["rm", "-f", &signal],
+        &["mkdir", "-p", "-m", "700", &part],
+        &["cp", "-p", &server.data_file("pg_hba.conf"), &kept],
+        &["touch", &mark],
+        &["rm", "-f", &mark],
+        &["rm", "-rf", &copy],
+        &["mv", &data, &beside("")],
+        &["mv", &beside("-copied"), &data],
+    ];
+    let would = own_commands
+        .iter()
+        .filter_map(|argv| sudo_would(&host.owner, argv));
+    tried.extend(would);
     let root = |argv: &[&str]| sudo_would(&host.root, argv);
     let root_words = |argv: &[String]| {
         let argv: Vec<_> = argv.iter().map(String::as_str).collect();
@@ -298,6 +316,22 @@ mod tests {
         let wanted = words(&["sudo", "-n", "-l", "-u", "postgres", "touch", "f"]);
         assert_eq!(asked, Some(wanted));
         assert_eq!(sudo_would(&[], &["touch", "f"]), None);
+    }
+
+    #[test]
+    fn sudo_is_asked_for_what_brings_a_lost_side_back() {
+        let profile = sample();
+        let tried = to_try(&profile, &profile.nodes["pg-a"]);
+        let tried: Vec<_> = tried.iter().map(|argv| argv.join(" ")).collect();
+        let data = profile.nodes["pg-a"].server.directory();
+        for wanted in [
+            format!("rm -rf {data}.greenlight-000000-copy-1"),
+            format!("mv {data}.greenlight-000000-copied {data}"),
+            format!("touch {data}.greenlight-000000-own/rewinding"),
+        ] {
+            let wanted = format!("sudo -n -l -u postgres {wanted}");
+            assert!(tried.contains(&wanted), "{wanted}: {tried:?}");
+        }
     }
 
     /// What has keepalived let go is sent in the write pause.
