@@ -1,6 +1,7 @@
 //! `pg_rewind`: a side that may hold more than the other is taken back to where the two parted.
 
 use super::{Rejoin, StepError};
+use crate::procedures::link;
 use crate::procedures::vip_switchover::job::SHORT;
 use crate::procedures::vip_switchover::prepare::checkpoint_action;
 use crate::procedures::vip_switchover::server::{Control, rescue, send};
@@ -105,7 +106,7 @@ impl Rejoin {
         Ok(())
     }
 
-    fn rewind_action(&self, dry: bool) -> Action {
+    fn rewind_action(&self, major: u32, dry: bool) -> Action {
         let job = &self.job;
         let server = &job.node(&self.node).server;
         let role = job
@@ -124,6 +125,10 @@ impl Rejoin {
         ];
         if let Some(file) = &job.node(&self.node).config_file {
             argv.push(format!("--config-file={file}"));
+        }
+        // Of its own accord it would end the recovery of a server that was following.
+        if major >= 13 {
+            argv.push("--no-ensure-shutdown".to_owned());
         }
         if dry {
             argv.push("--dry-run".to_owned());
@@ -162,7 +167,9 @@ impl Rejoin {
         if !control.state.starts_with("shut down") && !self.recover(ctx, &control).await? {
             return Ok(false);
         }
-        let dry = self.rewind_action(true);
+        let leader = self.job.place(&self.leader());
+        let major = link::version(ctx, &leader).await?.major();
+        let dry = self.rewind_action(major, true);
         if let Reply::Command(output) = ctx.send(&dry).await?
             && output.code != Some(0)
         {
@@ -176,7 +183,7 @@ impl Rejoin {
         let mark = ["touch", &self.mark()];
         send(ctx, &self.job.owner_action(&self.node, &mark)).await?;
         ctx.progress(&format!("rewinding {told}"), None);
-        if let Err(error) = send(ctx, &self.rewind_action(false)).await {
+        if let Err(error) = send(ctx, &self.rewind_action(major, false)).await {
             if matches!(error, StepError::Cancelled | StepError::Journal(_)) {
                 return Err(error);
             }
