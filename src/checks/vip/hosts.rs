@@ -111,16 +111,17 @@ fn to_try(profile: &VipSwitchover, known: &VipNode) -> Vec<Vec<String>> {
     let beside = |what: &str| format!("{data}.greenlight-000000{what}");
     let (own, part, copy) = (beside("-own"), beside("-own-part"), beside("-copy-1"));
     let (mark, kept) = (format!("{own}/rewinding"), format!("{part}/pg_hba.conf"));
-    let own_commands: [&[&str]; 9] = [
+    let own_commands: [&[&str]; 10] = [
         &["touch", &signal],
         &["rm", "-f", &signal],
         &["mkdir", "-p", "-m", "700", &part],
         &["cp", "-p", &server.data_file("pg_hba.conf"), &kept],
         &["touch", &mark],
         &["rm", "-f", &mark],
+        &["test", "-e", &mark],
         &["rm", "-rf", &copy],
-        &["mv", &data, &beside("")],
-        &["mv", &beside("-copied"), &data],
+        &["mv", "-T", &data, &beside("")],
+        &["mv", "-T", &beside("-copied"), &data],
     ];
     let would = own_commands
         .iter()

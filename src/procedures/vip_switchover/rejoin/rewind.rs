@@ -82,14 +82,23 @@ impl Rejoin {
         from: &str,
         to: &str,
     ) -> Result<(), StepError> {
-        let rename = self.job.owner_action(&self.node, &["mv", from, to]);
+        let rename = self.job.owner_action(&self.node, &["mv", "-T", from, to]);
         send(ctx, &rename).await.map(drop)
     }
 
-    /// True when a file or folder is on the host.
+    /// True when a file or folder is on the host. Only a `test` that says nothing has looked: `sudo` and `ssh` give a reason
+    /// where they refuse.
     pub(super) async fn is_there(&self, ctx: &Context, path: &str) -> Result<bool, StepError> {
         let argv = self.job.owner(&self.node, &["test", "-e", path]);
-        Ok(ctx.ask_host(&self.node, argv, SHORT).await?.code == Some(0))
+        let answer = ctx.ask_host(&self.node, argv, SHORT).await?;
+        match (answer.code, answer.output.trim()) {
+            (Some(0), _) => Ok(true),
+            (Some(1), "") => Ok(false),
+            (_, said) => Err(StepError::Stop(format!(
+                "{}: cannot tell whether {path} is there: {said}",
+                self.node
+            ))),
+        }
     }
 
     /// Copies the server's own files from one folder to another, those that are there.
