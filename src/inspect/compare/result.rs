@@ -120,6 +120,9 @@ impl TableComparison {
         };
         let mut line = format!("{}.{}: {rows}", self.schema, self.name);
         if self.equal {
+            if self.rows_blue != self.rows_green {
+                line.push_str(" a moment later");
+            }
             line.push_str(", equal");
         }
         if !self.differing.is_empty() {
