@@ -38,7 +38,7 @@ impl Switch {
     /// Arms it and sees it asleep. Nothing is fenced yet: when this fails, nothing was changed.
     pub(super) async fn arm(&self, ctx: &Context) -> Result<Instant, StepError> {
         let from = self.from();
-        self.disarm(ctx).await?;
+        self.disarm_any(ctx).await?;
         let armed = Instant::now();
         let reply = ctx
             .send(&self.dead_man_action(&roles_before(ctx, &from)))
@@ -62,16 +62,27 @@ impl Switch {
         Err(unarmed(&from, "it did not begin to wait"))
     }
 
-    /// Ends it and sees it gone. It may have fired at the last moment: who can log in must be read again after this.
-    pub(super) async fn disarm(&self, ctx: &Context) -> Result<String, StepError> {
-        let at = self.server(&self.from());
-        let armed = Sql::new(include_str!("../../../assets/sql/switch/armed.sql"));
-        if ctx.read(&at, &armed).await?.is_empty() {
-            return Ok("was not armed".to_owned());
+    /// Ends one that is there, whoever armed it.
+    pub(super) async fn disarm_any(&self, ctx: &Context) -> Result<(), StepError> {
+        if self.is_armed(ctx).await? {
+            self.disarm(ctx).await?;
         }
+        Ok(())
+    }
+
+    async fn is_armed(&self, ctx: &Context) -> Result<bool, StepError> {
+        let armed = Sql::new(include_str!("../../../assets/sql/switch/armed.sql"));
+        Ok(!ctx
+            .read(&self.server(&self.from()), &armed)
+            .await?
+            .is_empty())
+    }
+
+    /// Ends it and sees it gone. It may have fired at the last moment: who can log in must be read again after this.
+    pub(super) async fn disarm(&self, ctx: &Context) -> Result<(), StepError> {
         ctx.rescue(&self.disarm_action()).await?;
         let began = Instant::now();
-        while !ctx.read(&at, &armed).await?.is_empty() {
+        while self.is_armed(ctx).await? {
             if began.elapsed() > LIMIT {
                 return Err(StepError::TimedOut {
                     what: format!("the dead-man switch on {} to end", self.from()),
@@ -79,9 +90,9 @@ impl Switch {
                     seen: "its session is still there".to_owned(),
                 });
             }
-            tokio::time::sleep(Duration::from_micros(500)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok("the dead-man switch is gone".to_owned())
+        Ok(())
     }
 
     /// Says until when the old side stays closed at most.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{FENCED_AT, Switch, sequences::DatabaseSequences};
+use super::{Switch, sequences::DatabaseSequences};
 use crate::domain::{Lsn, Place, Sql};
 use crate::runbook::{Action, Context, StepError};
 
@@ -12,6 +12,14 @@ const SMALL: u64 = 64 * 1024;
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long a link that is down is waited for before the pause is refused.
 const LINK_UP: Duration = Duration::from_secs(15);
+
+/// What was read of the old side while it was drained.
+#[derive(Default)]
+pub(super) struct Drained {
+    pub sequences: Vec<DatabaseSequences>,
+    /// Where its log stood right after the fence row.
+    pub fenced_at: Lsn,
+}
 
 impl Switch {
     /// Refuses to begin a pause that could not end in time, and waits a moment for lag to be as small as it gets: what
@@ -120,24 +128,25 @@ impl Switch {
     pub(super) async fn drain(
         &self,
         ctx: &Context,
-        sequences: &mut Vec<DatabaseSequences>,
+        drained: &mut Drained,
     ) -> Result<String, StepError> {
         // A token of this attempt: the row of an earlier one that was taken back must not pass for it.
         let token = format!("{} {}", self.job.run, jiff::Timestamp::now());
         ctx.send_together(&self.fence_row_actions(&token)).await?;
         let position = Sql::new("SELECT pg_current_wal_insert_lsn() AS lsn");
-        let from = self.server(&self.from());
+        let from = self.from();
         let fenced_at = async {
-            let lsn: Lsn = ctx.read(&from, &position).await?.one()?.get("lsn")?;
-            ctx.learn(&FENCED_AT.of(self.from().as_str()), &lsn)
+            let rows = ctx.read(&self.server(&from), &position).await?;
+            Ok(rows.one()?.get("lsn")?)
         };
         let places = self.job.places(&self.to());
         let seen = futures_util::future::try_join_all(
             places.iter().map(|at| self.wait_for_token(ctx, at, &token)),
         );
         let limit = self.job.profile.budgets.drain;
-        let both = async { futures_util::try_join!(seen, self.read_sequences(ctx), fenced_at) };
-        let (_, read, ()) =
+        let both =
+            async { futures_util::try_join!(seen, self.read_sequences(ctx, &from), fenced_at) };
+        let (_, sequences, fenced_at) =
             tokio::time::timeout(limit, both)
                 .await
                 .map_err(|_| StepError::TimedOut {
@@ -149,7 +158,10 @@ impl Switch {
                     waited: limit,
                     seen: "it was not seen, so not everything has been applied".to_owned(),
                 })??;
-        *sequences = read;
+        *drained = Drained {
+            sequences,
+            fenced_at,
+        };
         ctx.proof(
             true,
             &format!(

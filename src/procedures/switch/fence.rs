@@ -93,19 +93,15 @@ impl Switch {
         }
     }
 
-    /// Waits a moment for sessions that were told to end. Asked by process, which costs a server that is busy ending
-    /// them the least.
+    /// Waits a moment for sessions that were told to end.
     async fn wait_until_gone(&self, ctx: &Context, told: &Rows) -> Result<(), StepError> {
-        let at = self.server(&self.from());
         let pids: Vec<String> = told
             .iter()
             .map(|row| row.get("pid"))
             .collect::<Result<_, _>>()?;
-        let left = Sql::new("SELECT count(*) AS left FROM pg_stat_get_activity(NULL) WHERE pid::text = ANY ({pids})")
-            .literals("pids", &pids);
         let told = Instant::now();
         while told.elapsed() < GONE_SOON {
-            let sessions: u32 = ctx.read(&at, &left).await?.one()?.get("left")?;
+            let sessions = self.ask_who_is_left(ctx, &pids).await?;
             ctx.pause(PauseEvent::Left {
                 sessions: sessions.into(),
                 bytes: 0,
@@ -119,15 +115,23 @@ impl Switch {
         Ok(())
     }
 
+    /// How many of the sessions with these process numbers are left. Asked by process, which costs a server that is busy
+    /// ending them the least.
+    pub(super) async fn ask_who_is_left(
+        &self,
+        ctx: &Context,
+        pids: &[String],
+    ) -> Result<u32, StepError> {
+        let left = Sql::new("SELECT count(*) AS left FROM pg_stat_get_activity(NULL) WHERE pid::text = ANY ({pids})")
+            .literals("pids", pids);
+        let rows = ctx.read(&self.server(&self.from()), &left).await?;
+        Ok(rows.one()?.get("left")?)
+    }
+
     /// Nobody of the roles can log in, none of their sessions lives, and nobody else is in the databases who might
     /// write there by SET ROLE or of his own right.
     pub(super) async fn prove_fence(&self, ctx: &Context) -> Result<String, StepError> {
-        let at = self.server(&self.from());
-        let proof = Sql::new(include_str!("../../../assets/sql/switch/fence_proof.sql"))
-            .literals("roles", &self.job.profile.fence.roles)
-            .literals("ignore", &ignored(&self.job.profile))
-            .literals("databases", &self.job.profile.databases);
-        let rows = ctx.read(&at, &proof).await?;
+        let rows = self.ask_for_leaks(ctx).await?;
         let row = rows.one()?;
         for (column, what) in [
             ("can_log_in", "roles that can still log in"),
@@ -151,6 +155,15 @@ impl Switch {
         );
         ctx.proof(true, &text)?;
         Ok("nobody left who could write".to_owned())
+    }
+
+    /// Asks the old side who could still write there.
+    pub(super) async fn ask_for_leaks(&self, ctx: &Context) -> Result<Rows, StepError> {
+        let proof = Sql::new(include_str!("../../../assets/sql/switch/fence_proof.sql"))
+            .literals("roles", &self.job.profile.fence.roles)
+            .literals("ignore", &ignored(&self.job.profile))
+            .literals("databases", &self.job.profile.databases);
+        ctx.read(&self.server(&self.from()), &proof).await
     }
 
     /// The roles whose login is at hand, tried before the pause: a refusal in it then says something, and the pause is not

@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use self::canary::Canary;
+use self::drain::Drained;
 use self::recheck::Recheck;
 use super::job::{Direction, Job};
 use super::link::Link;
@@ -56,6 +58,8 @@ const PARTS: [&str; 8] = [
 ];
 const NO_RETURN_BEFORE: usize = 6;
 
+/// How long the canary waits for the redirect hook once the other side is open.
+const POINTED_SOON: Duration = Duration::from_millis(20);
 /// How long the side that was opened is left to the applications that are coming back, all at once.
 const COMING_BACK: Duration = Duration::from_millis(500);
 
@@ -102,20 +106,22 @@ impl Switch {
             ctx.intend([self.fence_action(&ctx.facts()), self.terminate_action()])?;
         pause.part(0, self.raise_fence(ctx, fence)).await?;
         pause.part(1, self.end_sessions(ctx, terminate)).await?;
-        // Proof and drain ask different things of the same moment; GREEN opens only when both hold.
-        let mut sequences = Vec::new();
+        // Proof and drain ask different things of the same moment; GREEN opens only when both hold. What takes longest is
+        // sent first, here and below.
+        let mut drained = Drained::default();
         futures_util::try_join!(
+            pause.part(3, self.drain(ctx, &mut drained)),
             pause.part(2, self.prove_fence(ctx)),
-            pause.part(3, self.drain(ctx, &mut sequences)),
             self.knock(ctx, knockers),
         )?;
         // While the dead-man switch is still armed.
         self.recheck(ctx, recheck).await?;
         let mut switched_at = Lsn::default();
         futures_util::try_join!(
-            pause.part(4, self.set_sequences(ctx, &sequences)),
             pause.part(5, self.stop_link(ctx, &mut switched_at)),
             self.disarm(ctx),
+            pause.part(4, self.set_sequences(ctx, &drained.sequences)),
+            async { ctx.learn(&FENCED_AT.of(self.from().as_str()), &drained.fenced_at) },
         )?;
         ctx.pause(PauseEvent::Disarmed)?;
         // Asked once more, last of all: the dead-man switch may have fired at the last moment, and a session that was
@@ -155,7 +161,7 @@ impl Switch {
             ));
         }
         // Where it cannot be ended now it gives LOGIN to roles that have it, and arming anew ends it.
-        if let Err(error) = self.disarm(ctx).await {
+        if let Err(error) = self.disarm_any(ctx).await {
             ctx.log(&format!("the dead-man switch is still armed: {error}"));
         }
         match ctx.facts().get(&SWITCHED_AT.of(self.to().as_str())) {
@@ -196,12 +202,16 @@ impl Switch {
         Ok(false)
     }
 
-    /// Opens sessions and reads what the pause will need, so that nothing in it waits for a connection.
+    /// Opens sessions and asks on them what the pause will ask: then nothing in it waits for a connection, nor for a server
+    /// to read its catalogs first.
     async fn warm_up(&self, ctx: &Context) -> Result<(), StepError> {
-        let places = [self.job.places(&self.from()), self.job.places(&self.to())].concat();
-        let nothing = Sql::new("SELECT 1");
-        futures_util::future::try_join_all(places.iter().map(|place| ctx.read(place, &nothing)))
-            .await?;
+        let (from, to) = (self.from(), self.to());
+        futures_util::try_join!(
+            self.read_sequences(ctx, &from),
+            self.read_sequences(ctx, &to),
+            self.ask_for_leaks(ctx),
+            self.ask_who_is_left(ctx, &[]),
+        )?;
         self.remember_logins(ctx).await?;
         self.mend_link(ctx).await?;
         self.settle(ctx).await
@@ -319,12 +329,20 @@ impl Step for Switch {
             return given_back;
         }
         let ctx = &ctx.uncancelled();
+        let pointed = CancellationToken::new();
         let open = async {
             let opened = self.open(ctx, &pause).await;
+            // It goes where applications are pointed at, and not in vain where that takes no longer than usual.
+            let _ = tokio::time::timeout(POINTED_SOON, pointed.cancelled()).await;
             canary.iter().for_each(Canary::come_back);
             opened
         };
-        let (opened, redirected) = futures_util::join!(open, self.redirect(ctx, &pause));
+        let redirect = async {
+            let redirected = self.redirect(ctx, &pause).await;
+            pointed.cancel();
+            redirected
+        };
+        let (opened, redirected) = futures_util::join!(open, redirect);
         opened?;
         ctx.pause(PauseEvent::Ended {
             took_us: micros(pause.began.elapsed()),

@@ -1,12 +1,12 @@
 //! Sequences: replication does not carry them, so they are read on the fenced side and set on the other, exactly.
 
 use super::Switch;
-use crate::domain::Place;
+use crate::domain::{Node, Place};
 use crate::inspect::sequences::{self, SequenceState};
 use crate::procedures::unread;
 use crate::runbook::{Action, Context, StepError};
 
-/// The sequences of one database as the fenced side has them.
+/// The sequences of one database as one side has them.
 pub(super) struct DatabaseSequences {
     database: String,
     states: Vec<SequenceState>,
@@ -16,6 +16,7 @@ impl Switch {
     pub(super) async fn read_sequences(
         &self,
         ctx: &Context,
+        node: &Node,
     ) -> Result<Vec<DatabaseSequences>, StepError> {
         let read = |at: Place| async move {
             let session = ctx.world.databases.shared(&at).await?;
@@ -27,8 +28,7 @@ impl Switch {
                 states,
             })
         };
-        futures_util::future::try_join_all(self.job.places(&self.from()).into_iter().map(read))
-            .await
+        futures_util::future::try_join_all(self.job.places(node).into_iter().map(read)).await
     }
 
     /// Sets them in one statement a database. Its commit is synchronous and flushes all that the apply worker committed

@@ -12,9 +12,9 @@ use crate::rehearsal::lab::files;
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lets the writers in as the pool of an application server does: while logins are refused one writer knocks and the
-/// others wait for it; once it is in, all follow at once. Every refused login costs the server a process, and sixteen
-/// writers knocking together would measure little but that. It waits twice as long after each knock and hears of it when
-/// it is pointed elsewhere.
+/// others wait for it; once it is in, or they are pointed elsewhere, all follow at once. Every refused login costs the
+/// server a process, and sixteen writers knocking together would measure little but that. It waits twice as long after
+/// each knock.
 #[derive(Debug)]
 pub struct Pool {
     dir: PathBuf,
@@ -61,11 +61,11 @@ impl Pool {
                     self.shut.store(false, Ordering::Relaxed);
                     return client;
                 }
-                let told = tokio::time::timeout(wait, self.redirected(endpoint)).await;
-                wait = match told {
-                    Ok(()) => *self.knock.start(),
-                    Err(_) => (wait * 2).min(*self.knock.end()),
-                };
+                match tokio::time::timeout(wait, self.redirected(endpoint)).await {
+                    // Another server: that the old one refused says nothing about it.
+                    Ok(()) => self.shut.store(false, Ordering::Relaxed),
+                    Err(_) => wait = (wait * 2).min(*self.knock.end()),
+                }
             }
         }
     }
