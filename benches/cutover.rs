@@ -1,7 +1,7 @@
 //! The write pause of a cutover and of its rollback as writers see it, beside the same cutover done as a psql script,
 //! statement by statement. Both on the same machine, in the same run, each on a lab of its own with the same load:
 //! writers that wait 2 ms between transactions, whose passwords are hashed once only, and that share a pool: while logins
-//! are refused one of them knocks, after 10, 20, 40 … ms and as soon as they are pointed elsewhere, and then all follow.
+//! are refused one of them knocks, after 10, 20, 40 … ms; once it is in, or they are pointed elsewhere, all follow.
 //! Servers, writers and tool share the machine's cores. Two pauses are told: that of the median writer and that of the
 //! slowest, each as the median of the rounds.
 //!

@@ -327,8 +327,9 @@ mod tests {
         let data = profile.nodes["pg-a"].server.directory();
         for wanted in [
             format!("rm -rf {data}.greenlight-000000-copy-1"),
-            format!("mv {data}.greenlight-000000-copied {data}"),
+            format!("mv -T {data}.greenlight-000000-copied {data}"),
             format!("touch {data}.greenlight-000000-own/rewinding"),
+            format!("test -e {data}.greenlight-000000-own/rewinding"),
         ] {
             let wanted = format!("sudo -n -l -u postgres {wanted}");
             assert!(tried.contains(&wanted), "{wanted}: {tried:?}");
