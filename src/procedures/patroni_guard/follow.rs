@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::job::Job;
-use super::sight::{Server, server};
+use super::sight::{Server, cluster, server};
 use super::timelines::same_history;
 use crate::domain::{Lsn, Node, human_bytes};
 use crate::runbook::{Action, Context, PatroniCall, Progress, StepError};
@@ -105,7 +105,13 @@ async fn level(
             )));
         };
         let Ok(seen) = seen else {
-            return Ok(Err(Progress::seen(format!("{follower} does not answer yet"))));
+            let cluster = cluster(&ctx.world, std::slice::from_ref(leader)).await;
+            return Ok(Err(Progress::seen(if cluster.is_some_and(|cluster| cluster.paused) {
+                let resume = job.ctl("resume");
+                format!("in maintenance mode (pause) Patroni does not start {follower}: {resume}")
+            } else {
+                format!("{follower} does not answer yet")
+            })));
         };
         if !seen.in_recovery {
             return Err(StepError::Stop(format!(

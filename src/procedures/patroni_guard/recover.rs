@@ -209,6 +209,7 @@ impl Step for Recover {
                 point.lsn
             )));
         }
+        seen.not_in_maintenance(job)?;
         let recovery = job.learn_recovery(ctx).await?;
         ctx.send(&checkpoint(job, &leader)).await?;
         job.stop_held(ctx).await?;

@@ -120,6 +120,18 @@ impl Sight {
         primaries.map(|(member, _)| member).collect()
     }
 
+    /// Refuses maintenance mode, in which Patroni leaves its server running when it ends and starts none.
+    pub fn not_in_maintenance(&self, job: &Job) -> Result<(), StepError> {
+        if self.cluster.as_ref().is_some_and(|cluster| cluster.paused) {
+            return Err(StepError::Stop(format!(
+                "the cluster is in maintenance mode (pause), in which Patroni neither stops a server nor starts one. \
+                 Nothing was changed by this. End it: {}; then retry.",
+                job.ctl("resume")
+            )));
+        }
+        Ok(())
+    }
+
     /// The one member that leads, by its own word and by Patroni's, and its timeline.
     pub fn leader(&self, job: &Job) -> Result<(Node, u32), StepError> {
         let stop = |what: String| {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::hands::send;
 use super::job::{AUTOSTART_OFF, Job, POINT, PROMOTED, PROMOTING, STOOD, STOPPED_AT, TIMELINE};
-use super::sight::{relied_on, server};
+use super::sight::{Sight, relied_on, server};
 use crate::domain::{Node, Sql};
 use crate::ports::Role;
 use crate::runbook::{
@@ -360,6 +360,7 @@ impl Step for Switch {
             }
         } else {
             let leader = relied_on(ctx, job).await?;
+            Sight::take(ctx, job).await.not_in_maintenance(job)?;
             job.tell_timelines(ctx, &leader, &ctx.known(&POINT)?)
                 .await?;
             let began = match self.stop_all(ctx, &leader).await {

@@ -1,8 +1,15 @@
 //! Roll backs in which something stands in the way.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::support::{DONE, Guard, PARKED, ROLLED_BACK};
+use crate::under_way::UnderWay;
+
+use super::support::{DONE, Guard, OLD_LEADER, PARKED, RECOVER, ROLLED_BACK};
+
+/// Longer than one of Patroni's rounds.
+const ROUND: Duration = Duration::from_secs(3);
 
 /// Without `pg_rewind` Patroni runs what diverged as a replica that gets nothing: its data is made anew.
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +37,15 @@ async fn two_leaders() {
     let guard = Guard::up(&["--load", "2"]);
     guard.deploy("bad").await;
     guard.pause(true);
-    guard.servers.ask("pg2", "SELECT pg_promote()").await;
+    // Patroni may be in the middle of having it follow, which restarts it as a standby: then once more.
+    loop {
+        let promoted = "SELECT NOT pg_is_in_recovery() OR pg_promote()";
+        guard.servers.until("pg2", promoted, "t").await;
+        tokio::time::sleep(ROUND).await;
+        if guard.servers.takes_writes("pg2").await {
+            break;
+        }
+    }
     guard
         .roll_back()
         .await
@@ -47,6 +62,49 @@ async fn two_leaders() {
     assert_eq!(status, 200, "{answer}");
     guard.streams("pg2", "pg1").await;
     guard.roll_back().await.with(ROLLED_BACK);
+    guard.all_follow("pg3").await;
+    guard.place.assert_nothing_lost();
+}
+
+/// In maintenance mode Patroni neither stops a server nor starts one: nothing is begun in it, neither the recovery nor,
+/// where it came later, the switch; where it came later still, the wait for a member says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_in_maintenance_mode_is_not_rolled_back() {
+    let guard = Guard::up(&["--load", "2"]);
+    guard.deploy("bad").await;
+    let refused =
+        "in maintenance mode (pause), in which Patroni neither stops a server nor starts one";
+    guard.pause(true);
+    guard.roll_back().await.with(PARKED).saying(refused);
+    guard.is_held().await;
+    guard.pause(false);
+    let looked = guard.calls().roll_back(&[RECOVER], None).await;
+    looked.with(PARKED).saying("pg3 stands at predeploy_");
+    guard.pause(true);
+    let leader = guard
+        .servers
+        .ask("pg1", "SELECT pg_postmaster_start_time()")
+        .await;
+    guard.roll_back().await.with(PARKED).saying(refused);
+    guard
+        .servers
+        .until("pg1", "SELECT pg_postmaster_start_time()", &leader)
+        .await;
+    guard.pause(false);
+    let answers = [RECOVER, &guard.switch()];
+    guard.calls().roll_back(&answers, None).await.with(PARKED);
+    let pause = |paused| {
+        let change = json!({ "pause": paused });
+        let (status, answer) = guard.rest("pg3", "PATCH", "/config", Some(&change));
+        assert_eq!(status, 200, "{answer}");
+    };
+    pause(Some(true));
+    let back = ["rollback", &guard.newest_run()];
+    let mut rollback = UnderWay::start(guard.calls().command(&back, &[OLD_LEADER], None));
+    let told = "in maintenance mode (pause) Patroni does not start pg1";
+    rollback.says(told).await;
+    pause(None);
+    rollback.ended().await.with(ROLLED_BACK);
     guard.all_follow("pg3").await;
     guard.place.assert_nothing_lost();
 }
