@@ -121,7 +121,7 @@ impl TableComparison {
         let mut line = format!("{}.{}: {rows}", self.schema, self.name);
         if self.equal {
             if self.rows_blue != self.rows_green {
-                line.push_str(" a moment later");
+                line.push_str(", a moment apart");
             }
             line.push_str(", equal");
         }
@@ -172,4 +172,28 @@ fn is_false(flag: &bool) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TableComparison;
+
+    #[test]
+    fn counts_of_different_moments_are_told_as_such() {
+        let mut table = TableComparison {
+            schema: "shop".to_owned(),
+            name: "order".to_owned(),
+            rows_blue: 7,
+            rows_green: 9,
+            equal: true,
+            ..TableComparison::default()
+        };
+        let told = "shop.order: 7 rows on BLUE, 9 on GREEN, a moment apart, equal";
+        assert_eq!(table.line(), told);
+        table.rows_green = 7;
+        assert_eq!(table.line(), "shop.order: 7 rows, equal");
+        table.equal = false;
+        table.rows_green = 9;
+        assert_eq!(table.line(), "shop.order: 7 rows on BLUE, 9 on GREEN");
+    }
 }
