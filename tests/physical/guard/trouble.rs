@@ -53,6 +53,9 @@ async fn two_leaders() {
         .saying("pg1 and pg2 both take writes: two leaders");
     guard.is_held().await;
     guard.pause(false);
+    // Patroni demotes it by itself: a copy asked for in the middle of that may be started over by the demotion.
+    let standby = "SELECT pg_is_in_recovery()";
+    guard.servers.until("pg2", standby, "t").await;
     let (status, answer) = guard.rest(
         "pg2",
         "POST",

@@ -84,7 +84,6 @@ const WRONG: [(&str, &str, &[&str], &[&str]); 11] = [
         &[
             "ALTER SYSTEM SET archive_command = 'false'",
             "SELECT pg_reload_conf()",
-            "SELECT pg_switch_wal()",
         ],
         // It tries again within the minute; what it has counted is forgotten at once.
         &[
@@ -161,6 +160,9 @@ async fn on_the_servers(seen: &mut Seen<'_>) {
     for node in [A, B] {
         lab.servers.ask(node, "SELECT pg_reload_conf()").await;
     }
+    // What the archiver did before it read its new command has succeeded.
+    let failed = "SELECT failed_count > 0 FROM pg_stat_archiver, pg_create_restore_point('more'), pg_switch_wal()";
+    lab.servers.until(A, failed, "t").await;
     let wrong = WRONG.iter().map(|(id, ..)| *id);
     let others = [
         "hba-lets-in",
