@@ -1,17 +1,24 @@
 //! The write pause of a cutover and of its rollback as writers see it, beside the same cutover done as a psql script,
-//! statement by statement. Both on the same machine, in the same run, each on a lab of its own with the same load:
-//! writers that wait 2 ms between transactions, whose passwords are hashed once only, and that share a pool: while logins
-//! are refused one of them knocks, after 10, 20, 40 … ms; once it is in, or they are pointed elsewhere, all follow.
+//! statement by statement, and beside what it costs merely to end the writers' sessions on one side and to let them in
+//! on the other, with nothing drained, proved, set or noted. All on the same machine, in the same run, each on a lab of
+//! its own with the same load: writers that wait 2 ms between transactions, whose passwords are hashed once only, and
+//! that share a pool: while logins are refused one of them knocks, after 10, 20, 40 … ms; once it is in, or they are
+//! pointed elsewhere, all follow.
 //! Servers, writers and tool share the machine's cores. Two pauses are told: that of the median writer and that of the
 //! slowest, each as the median of the rounds.
 //!
 //! `cargo bench --bench cutover -- [ROUNDS]` (3 by default). Prints them and their ratios.
 
+#[path = "common/psql.rs"]
+mod psql;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use greenlight::rehearsal::lab::files;
 use serde_json::Value;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 const GREENLIGHT: &str = env!("CARGO_BIN_EXE_greenlight");
 const WRITERS: &str = "16";
@@ -25,12 +32,14 @@ fn main() -> Result<(), Failure> {
         .skip(1)
         .find_map(|word| word.parse().ok())
         .unwrap_or(3);
-    let mut ways = ["cutover", "rollback", "psql script"].map(|way| (way, Vec::new(), Vec::new()));
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ways = ["cutover", "rollback", "bare move", "psql script"];
+    let mut ways = ways.map(|way| (way, Vec::new(), Vec::new()));
     for round in 1..=rounds {
         let [cutover, rollback] = by_greenlight()?;
-        for (pause, (way, typical, slowest)) in
-            [cutover, rollback, by_script()?].iter().zip(&mut ways)
-        {
+        let bare = runtime.block_on(bare_move())?;
+        let pauses = [cutover, rollback, bare, by_script()?];
+        for (pause, (way, typical, slowest)) in pauses.iter().zip(&mut ways) {
             println!(
                 "round {round}: {way} {} ms, slowest writer {} ms",
                 pause.median, pause.slowest
@@ -41,17 +50,19 @@ fn main() -> Result<(), Failure> {
     }
     let ways = ways
         .map(|(way, mut typical, mut slowest)| (way, median(&mut typical), median(&mut slowest)));
-    let [.., script] = ways;
+    let [.., bare, script] = ways;
     for (way, typical, slowest) in ways {
         println!("{way}: median writer {typical} ms, slowest of {WRITERS} {slowest} ms");
     }
     let ratio = |ours: u64, theirs: u64| theirs as f64 / ours.max(1) as f64;
     for (way, typical, slowest) in &ways[..2] {
-        println!(
-            "{way} : script = 1 : {:.1} (median writer), 1 : {:.1} (slowest)",
-            ratio(*typical, script.1),
-            ratio(*slowest, script.2),
-        );
+        for (peer, its_typical, its_slowest) in [bare, script] {
+            println!(
+                "{way} : {peer} = 1 : {:.1} (median writer), 1 : {:.1} (slowest)",
+                ratio(*typical, its_typical),
+                ratio(*slowest, its_slowest),
+            );
+        }
     }
     Ok(())
 }
@@ -103,6 +114,37 @@ fn by_greenlight() -> Result<[Pause; 2], Failure> {
     )?;
     let audit = lab.audit()?;
     Ok([Pause::of(&audit, 0)?, Pause::of(&audit, 1)?])
+}
+
+/// The sessions are moved, by sessions that are open already, and that is all: what was not yet applied is lost.
+async fn bare_move() -> Result<Pause, Failure> {
+    let lab = Lab::at_the_gate()?;
+    let at = lab.node("shop-green")?;
+    let (blue, green) = (
+        lab.session(&lab.node("shop-blue")?).await?,
+        lab.session(&at).await?,
+    );
+    let all = |flag| {
+        ROLES
+            .map(|role| format!("ALTER ROLE \"{role}\" {flag}"))
+            .join("; ")
+    };
+    blue.batch_execute(&all("NOLOGIN")).await?;
+    let theirs = "FROM pg_stat_activity WHERE usename IN ('shop_app', 'shop_report', 'App-Three')";
+    let end = format!("SELECT pg_terminate_backend(pid) {theirs}");
+    blue.batch_execute(&end).await?;
+    let left = format!("SELECT 1 {theirs}");
+    while !blue.simple_query(&left).await?.iter().all(is_no_row) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    green.batch_execute(&all("LOGIN")).await?;
+    files::redirect(&lab.dir, &at.0, at.1)?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Pause::of(&lab.audit_of_any()?, 0)
+}
+
+fn is_no_row(message: &SimpleQueryMessage) -> bool {
+    !matches!(message, SimpleQueryMessage::Row(_))
 }
 
 /// The same statements in the same order, each by a psql of its own, as a script would have them.
@@ -222,11 +264,14 @@ impl Lab {
         Ok(run.file_name().to_string_lossy().into_owned())
     }
 
-    fn audit(&self) -> Result<Value, Failure> {
+    fn audit_of_any(&self) -> Result<Value, Failure> {
         let dir = self.dir.to_string_lossy().into_owned();
-        let audit: Value = serde_json::from_str(
-            &self.greenlight(&["lab", "audit", "--dir", &dir, "--json"], &[0])?,
-        )?;
+        let told = self.greenlight(&["lab", "audit", "--dir", &dir, "--json"], &[0])?;
+        Ok(serde_json::from_str(&told)?)
+    }
+
+    fn audit(&self) -> Result<Value, Failure> {
+        let audit = self.audit_of_any()?;
         if audit["lost"] != 0 || audit["duplicated"] != 0 {
             return Err(format!("rows were lost or duplicated: {audit}").into());
         }
@@ -270,6 +315,25 @@ impl Lab {
         Ok((host, u16::try_from(port)?))
     }
 
+    async fn session(&self, node: &(String, u16)) -> Result<Client, Failure> {
+        let passwords = std::fs::read_to_string(files::passfile(&self.dir))?;
+        let password = passwords
+            .lines()
+            .find_map(|line| line.split_once(":lab_admin:"))
+            .ok_or("no password of lab_admin")?
+            .1;
+        let mut config = Config::new();
+        config
+            .host(&node.0)
+            .port(node.1)
+            .user("lab_admin")
+            .password(password)
+            .dbname("postgres");
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
     fn psql(&self, node: &(String, u16), database: &str, sql: &str) -> Result<String, Failure> {
         let port = node.1.to_string();
         let args = [
@@ -285,7 +349,7 @@ impl Lab {
             "-c",
             sql,
         ];
-        let output = Command::new("psql")
+        let output = Command::new(psql::program())
             .args(args)
             .env("PGPASSFILE", self.dir.join("passfile"))
             .output()?;

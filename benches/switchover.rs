@@ -4,7 +4,10 @@
 //! lost. `cargo bench --bench switchover -- [ROUNDS]` (5 by default, each there and back; 25 make fifty switchovers).
 //! Needs root, for network namespaces. Prints medians and their ratio.
 
-use std::path::{Path, PathBuf};
+#[path = "common/psql.rs"]
+mod psql;
+
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -232,13 +235,7 @@ fn on(node: &VipNode, owner: bool, words: &[&str]) -> Result<String, Failure> {
 }
 
 fn sql(dir: &Path, node: &VipNode, statement: &str) -> Result<String, Failure> {
-    let psql = Path::new("/usr/lib/postgresql/15/bin/psql");
-    let psql = if psql.exists() {
-        psql.to_owned()
-    } else {
-        PathBuf::from("psql")
-    };
-    let output = Command::new(psql)
+    let output = Command::new(psql::program())
         .args([
             "-XAtq",
             "-v",
